@@ -117,7 +117,11 @@ impl Error {
     }
 
     /// An [`Error::Device`].
-    pub fn device(device: impl Into<String>, problem: impl std::fmt::Display, remedy: impl Into<String>) -> Self {
+    pub fn device(
+        device: impl Into<String>,
+        problem: impl std::fmt::Display,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self::Device { device: device.into(), problem: problem.to_string(), remedy: remedy.into() }
     }
 }

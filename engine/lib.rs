@@ -1,11 +1,11 @@
 //! gradus trains neural networks on any GPU that wgpu reaches, with Keras's vocabulary and no Python.
 #![warn(missing_docs)]
 
+pub mod cpu;
 pub mod data;
 pub mod formats;
 pub mod graph;
 pub mod schedule;
-pub mod cpu;
 
 mod error;
 mod tensor;

@@ -1,0 +1,104 @@
+//! Products of matrices and convolutions: linear in each operand, so that each derivative is another of them.
+
+use super::op::{Element, Op, Window};
+use super::{Graph, NodeId};
+use crate::error::{Error, Result};
+use crate::tensor::{Dim, Shape};
+
+impl Graph {
+    /// The product of two matrices `[m, k] · [k, n]`, or of two stacks of as many matrices.
+    pub fn matmul(&mut self, a: NodeId, b: NodeId, transpose_a: bool, transpose_b: bool) -> Result<NodeId> {
+        self.check_element("matmul", a, Element::F32)?;
+        self.check_element("matmul", b, Element::F32)?;
+        let (sa, sb) = (self.shape(a).clone(), self.shape(b).clone());
+        let rank = sa.rank();
+        let fail = |what: &str, found: &Shape, expected: String| {
+            Error::shape(self.place("matmul"), what, found, expected, "the inner sizes must be equal")
+        };
+        if !(2..=3).contains(&rank) {
+            return Err(fail("the first operand", &sa, "[m, k] or [stack, m, k]".into()));
+        }
+        if sb.rank() != rank || (rank == 3 && sb.0[0] != sa.0[0]) {
+            return Err(fail("the second operand", &sb, format!("as many matrices as {sa}")));
+        }
+        let ends = |s: &Shape, t: bool| {
+            if t { (s.0[rank - 1], s.0[rank - 2]) } else { (s.0[rank - 2], s.0[rank - 1]) }
+        };
+        let ((m, k), (k2, n)) = (ends(&sa, transpose_a), ends(&sb, transpose_b));
+        if k != k2 {
+            return Err(fail("the second operand", &sb, format!("inner size {k}, as in {sa}")));
+        }
+        let mut shape = sa.0[..rank - 2].to_vec();
+        shape.extend([m, n]);
+        Ok(self.push(Op::MatMul { transpose_a, transpose_b }, &[a, b], Shape(shape), Element::F32))
+    }
+
+    /// dA = dC·op(B)ᵀ and dB = op(A)ᵀ·dC, each transposed where its operand was.
+    pub(super) fn matmul_derivative(
+        &mut self,
+        (transpose_a, transpose_b): (bool, bool),
+        [a, b]: [NodeId; 2],
+        g: NodeId,
+    ) -> Result<[NodeId; 2]> {
+        let da = match transpose_a {
+            false => self.matmul(g, b, false, !transpose_b)?,
+            true => self.matmul(b, g, transpose_b, true)?,
+        };
+        let db = match transpose_b {
+            false => self.matmul(a, g, !transpose_a, false)?,
+            true => self.matmul(g, a, true, transpose_a)?,
+        };
+        Ok([da, db])
+    }
+
+    /// Images `[N, H, W, C]` with filters `[kh, kw, C, F]`: `[N, OH, OW, F]`.
+    pub fn conv(&mut self, images: NodeId, filters: NodeId, window: Window) -> Result<NodeId> {
+        let (x, w) = (self.image_shape("conv", images)?, self.image_shape("conv", filters)?);
+        let taps = [Dim::fixed(window.height.size), Dim::fixed(window.width.size)];
+        if w.0[..2] != taps || w.0[2] != x.0[3] || w.0[3].batch {
+            let expected = format!("[{}, {}, {}, filters]", taps[0], taps[1], x.0[3]);
+            let remedy = "the third size is the image's channels";
+            return Err(Error::shape(self.place("conv"), "the filters", w, expected, remedy));
+        }
+        let (height, width) = self.window_counts("conv", &x, &window)?;
+        let shape = Shape(vec![x.0[0], height, width, w.0[3]]);
+        Ok(self.push(Op::Conv(window), &[images, filters], shape, Element::F32))
+    }
+
+    /// The gradient of [`Graph::conv`] for its images, of shape `images`.
+    pub fn conv_input_gradient(
+        &mut self,
+        gradient: NodeId,
+        filters: NodeId,
+        window: Window,
+        images: &Shape,
+    ) -> Result<NodeId> {
+        self.image_shape("conv_input_gradient", gradient)?;
+        Ok(self.push(Op::ConvInputGradient(window), &[gradient, filters], images.clone(), Element::F32))
+    }
+
+    /// The gradient of [`Graph::conv`] for its filters, of shape `filters`.
+    pub fn conv_filter_gradient(
+        &mut self,
+        images: NodeId,
+        gradient: NodeId,
+        window: Window,
+        filters: &Shape,
+    ) -> Result<NodeId> {
+        self.image_shape("conv_filter_gradient", gradient)?;
+        Ok(self.push(Op::ConvFilterGradient(window), &[images, gradient], filters.clone(), Element::F32))
+    }
+
+    /// The three passes are one trilinear form: the derivative of each is the other two.
+    pub(super) fn conv_derivative(&mut self, op: &Op, [a, b]: [NodeId; 2], g: NodeId) -> Result<[NodeId; 2]> {
+        let (shape_a, shape_b) = (self.shape(a).clone(), self.shape(b).clone());
+        Ok(match *op {
+            Op::ConvInputGradient(w) => [self.conv(g, b, w)?, self.conv_filter_gradient(g, a, w, &shape_b)?],
+            Op::ConvFilterGradient(w) => [self.conv_input_gradient(b, g, w, &shape_a)?, self.conv(a, g, w)?],
+            Op::Conv(w) => {
+                [self.conv_input_gradient(g, b, w, &shape_a)?, self.conv_filter_gradient(a, g, w, &shape_b)?]
+            }
+            ref other => unreachable!("{} is no convolution", other.name()),
+        })
+    }
+}
