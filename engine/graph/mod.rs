@@ -9,7 +9,7 @@ mod elementwise;
 mod movement;
 mod op;
 mod print;
-pub(crate) mod random;
+pub mod random;
 mod reduce;
 mod window;
 
