@@ -101,12 +101,12 @@ pub struct Scratch {
 /// The part of a kernel that is no elementwise arithmetic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work {
-    /// Nothing but the region, over `count` elements.
+    /// Nothing but the region: its nodes have `count` elements, or one.
     Elementwise {
         /// Elements of every full node of the region.
         count: Dim,
     },
-    /// A region with reductions along rows: nodes have `rows · columns` elements, or `rows`.
+    /// A region with reductions along rows: nodes have `rows · columns` elements, `rows`, or one.
     ///
     /// [`Op::Reduce`](crate::graph::Op::Reduce) and [`Op::ArgMax`](crate::graph::Op::ArgMax) nodes of the
     /// region join the `columns` consecutive elements of each row; nodes that follow them may use their
@@ -210,6 +210,10 @@ pub enum Tile {
 }
 
 /// Elementwise arithmetic: nodes of the graph computed without memory between them.
+///
+/// A full node's element i depends on element i of its full operands, whatever their shapes; loads of
+/// another size are stretched by the shapes of load and consumer. Behind an anchor, full nodes have as
+/// many elements as the anchor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Region {
     /// The nodes computed, in order: elementwise operations, immediates
