@@ -1,1 +1,3 @@
-//! To be filled.
+//! The CPU: the reference interpreter, and the executor of Programs.
+
+pub mod plain;
