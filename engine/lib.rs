@@ -10,5 +10,9 @@ pub mod schedule;
 mod error;
 mod tensor;
 
+#[cfg(test)]
+#[path = "../kernels-tests/mod.rs"]
+mod kernels_tests;
+
 pub use error::{Error, Result};
 pub use tensor::{Dim, Shape, Tensor, Values};

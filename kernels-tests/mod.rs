@@ -1,0 +1,3 @@
+//! Kernels, gradients and whole training runs against references.
+
+mod golden;
