@@ -1,7 +1,84 @@
 //! Graph to Program: simplification, fusion, kernel choice by rule, memory plan.
 
+mod choose;
+mod explain;
+mod fuse;
+mod memory;
+mod order;
 mod program;
+mod roots;
+mod simplify;
 
+pub use choose::BLOCK;
 pub use program::{
     Destination, Kernel, Memory, Options, Place, Program, Region, Scratch, Step, Store, Target, Tile, Work,
 };
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId};
+
+/// Turns `graph` into a program for batches of up to `max_batch` samples.
+///
+/// # Errors
+/// If `max_batch` is 0, or a value would need more words than 32 bits can count.
+pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usize) -> Result<Program> {
+    if max_batch == 0 {
+        return Err(Error::argument("schedule", "batch size", 0, "at least 1"));
+    }
+    let mut graph = if options.simplify { simplify::simplify(graph) } else { simplify::prune(graph) };
+    check_sizes(&graph, max_batch)?;
+    roots::insert_copies(&mut graph);
+    let root = roots::find_roots(&graph, options.fuse);
+    let groups = fuse::Groups::build(&graph, root, options.fuse);
+    let plan = memory::Plan::new(&graph, max_batch);
+    let elsewhere = groups.read_elsewhere();
+    let mut names = Names::default();
+    let mut kernels: Vec<Kernel> = order::order(&groups, &plan)
+        .into_iter()
+        .map(|index| {
+            let group = &groups.groups[index];
+            let choose::Choice { work, scratch, reason } = choose::choose(&graph, group, target, max_batch);
+            let name = names.unique(&graph, group.anchor.unwrap_or(group.roots[group.roots.len() - 1]));
+            Kernel { name, work, region: groups.region(index, &elsewhere), scratch, reason }
+        })
+        .collect();
+    let planned = plan.place(&mut kernels, target, options.reuse);
+    let memory::Planned { places, activation_words, liveness_words, gradients } = planned;
+    drop(groups);
+    Ok(Program { graph, kernels, places, max_batch, activation_words, liveness_words, gradients, target })
+}
+
+fn check_sizes(graph: &Graph, max_batch: usize) -> Result<()> {
+    for node in &graph.nodes {
+        let words = node.shape.0.iter().try_fold(1usize, |n, d| n.checked_mul(d.at(max_batch)));
+        if words.is_none_or(|n| n > u32::MAX as usize / 4) {
+            let found = node.shape.at(max_batch);
+            let what = format!("the result of {}", node.op.name());
+            let expected = format!("at most {} elements", u32::MAX / 4);
+            let remedy = "choose a smaller batch or smaller layers";
+            return Err(Error::shape(&node.scope, what, format!("{found:?}"), expected, remedy));
+        }
+    }
+    Ok(())
+}
+
+/// Kernel names: the layer and the operation, numbered where they repeat.
+#[derive(Default)]
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    fn unique(&mut self, graph: &Graph, id: NodeId) -> String {
+        let node = graph.node(id);
+        let op: String = node.op.name().chars().take_while(|c| c.is_alphanumeric()).collect();
+        let scope = if node.scope.is_empty() { "graph" } else { &node.scope };
+        let name = format!("{scope}.{op}");
+        let count = self.0.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}_{count}") }
+    }
+}
+
+#[cfg(test)]
+mod tests;

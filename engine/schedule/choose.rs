@@ -1,0 +1,167 @@
+//! Kernel choice by rule, from shapes and the kind of device alone.
+
+use crate::graph::{Graph, NodeId, Op};
+use crate::tensor::Dim;
+
+use super::fuse::{Domain, Group};
+use super::program::{Scratch, Target, Tile, Work};
+use super::roots::{Layout, layout};
+
+/// Longer sums are split or blocked, so that rounding errors stay within DESIGN section 7's bound.
+pub const BLOCK: usize = 512;
+
+/// Workgroups that keep a GPU busy: two on each of 64 compute units.
+const ENOUGH_GROUPS: usize = 128;
+
+/// What a kernel does besides its region, the scratch it needs, and why.
+pub(super) struct Choice {
+    pub work: Work,
+    pub scratch: Option<Scratch>,
+    pub reason: String,
+}
+
+impl Choice {
+    fn plain(work: Work, reason: impl Into<String>) -> Self {
+        Self { work, scratch: None, reason: reason.into() }
+    }
+}
+
+/// The kernel for a group.
+pub(super) fn choose(graph: &Graph, group: &Group, target: Target, max_batch: usize) -> Choice {
+    let Some(node) = group.anchor else {
+        return match group.domain {
+            Domain::Elements(count) => Choice::plain(Work::Elementwise { count }, "elementwise"),
+            Domain::Rows { rows, columns } => {
+                Choice::plain(Work::Rows { rows, columns }, rows_reason(columns))
+            }
+        };
+    };
+    let rule = Rule { graph, node, target, max_batch };
+    match graph.node(node).op {
+        Op::MatMul { .. } => rule.matmul(),
+        Op::Conv(_) | Op::ConvInputGradient(_) => rule.conv(),
+        Op::ConvFilterGradient(_) => rule.filter_gradient(group.bias),
+        Op::Reduce { .. } | Op::ArgMax { .. } => rule.reduce(),
+        Op::Transpose { .. } => Choice::plain(Work::Transpose { node }, "moves elements"),
+        _ => Choice::plain(Work::Pool { node }, "an element of the result a thread"),
+    }
+}
+
+fn rows_reason(columns: Dim) -> String {
+    format!("reductions along rows of {columns}")
+}
+
+struct Rule<'a> {
+    graph: &'a Graph,
+    node: NodeId,
+    target: Target,
+    max_batch: usize,
+}
+
+impl Rule<'_> {
+    fn matmul(&self) -> Choice {
+        let Op::MatMul { transpose_a, .. } = self.graph.node(self.node).op else { unreachable!() };
+        let a = self.graph.shape(self.graph.node(self.node).inputs[0]).at(self.max_batch);
+        let c = self.graph.shape(self.node).at(self.max_batch);
+        let (stack, m, n) = (c[..c.len() - 2].iter().product(), c[c.len() - 2], c[c.len() - 1]);
+        let k = if transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
+        let (tile, splits, reason) = self.tile_and_splits(stack, m, n, k);
+        let work = Work::MatMul { node: self.node, tile, splits };
+        Choice { work, scratch: partial_sums(splits, stack * m * n), reason }
+    }
+
+    /// A convolution's rows are pixels, its columns filters.
+    fn conv(&self) -> Choice {
+        let c = self.graph.shape(self.node).at(self.max_batch);
+        let (tile, reason) = self.tile(1, c[0] * c[1] * c[2], c[3]);
+        Choice::plain(Work::Conv { node: self.node, tile }, reason)
+    }
+
+    /// The rows are filter taps times channels, the terms of the sum all pixels of the batch.
+    fn filter_gradient(&self, bias: Option<NodeId>) -> Choice {
+        let w = self.graph.shape(self.node).at(self.max_batch);
+        let dy = self.graph.shape(self.graph.node(self.node).inputs[1]).at(self.max_batch);
+        let (m, n, k) = (w[0] * w[1] * w[2], w[3], dy[0] * dy[1] * dy[2]);
+        let (tile, splits, reason) = self.tile_and_splits(1, m, n, k);
+        let work = Work::ConvFilterGradient { node: self.node, bias, tile, splits };
+        let rows = m + usize::from(bias.is_some());
+        Choice { work, scratch: partial_sums(splits, rows * n), reason }
+    }
+
+    fn reduce(&self) -> Choice {
+        let node = self.node;
+        let Layout::Columns { rows, columns } = (match layout(self.graph, node) {
+            Layout::Rows { .. } => unreachable!("row reductions have no kernel of their own"),
+            other => other,
+        }) else {
+            return Choice::plain(Work::Reduce { node }, "an element of the result a thread");
+        };
+        let most = rows.at(self.max_batch);
+        let splits = if self.target == Target::Cpu { 1 } else { most.div_ceil(BLOCK).min(256) };
+        let reason = format!("sums of {rows} rows in {splits} parts");
+        let scratch = partial_sums(splits, columns.at(self.max_batch));
+        Choice { work: Work::Columns { node, rows, columns, splits }, scratch, reason }
+    }
+
+    /// The tile, and how many parts the inner sum needs to keep the device busy.
+    fn tile_and_splits(&self, stack: usize, m: usize, n: usize, k: usize) -> (Tile, usize, String) {
+        let (tile, reason) = self.tile(stack, m, n);
+        if self.target == Target::Cpu {
+            return (tile, 1, reason);
+        }
+        let groups = groups(tile, stack, m, n);
+        let most = k.div_ceil(BLOCK / 2).clamp(1, 256);
+        let splits = if groups < ENOUGH_GROUPS { (ENOUGH_GROUPS / groups).min(most) } else { 1 };
+        let reason = if splits > 1 { format!("{reason}; the sum of {k} in {splits} parts") } else { reason };
+        (tile, splits, reason)
+    }
+
+    fn tile(&self, stack: usize, m: usize, n: usize) -> (Tile, String) {
+        match self.target {
+            Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
+            Target::Gpu { software: true } => register_tile(n),
+            Target::Gpu { software: false } => workgroup_tile(stack, m, n),
+        }
+    }
+}
+
+/// Software adapters keep a tile in registers: workgroup memory is plain memory to them.
+fn register_tile(n: usize) -> (Tile, String) {
+    let columns = if n.is_multiple_of(8) || n > 16 { 8 } else { 4 };
+    let tile = Tile::Registers { rows: 16, columns };
+    (tile, format!("software adapter: 16x{columns} results a thread, no workgroup memory"))
+}
+
+/// The largest tile that still gives enough workgroups.
+fn workgroup_tile(stack: usize, m: usize, n: usize) -> (Tile, String) {
+    let sizes = [(128, 128, 8), (64, 64, 16), (32, 32, 16)];
+    let tile = |(rows, columns, depth)| Tile::Workgroup { rows, columns, depth };
+    let fits = sizes
+        .into_iter()
+        .find(|&(r, c, d)| groups(tile((r, c, d)), stack, m, n) >= ENOUGH_GROUPS && m >= r / 2 && n >= c / 2);
+    match fits {
+        Some(size) => {
+            let count = groups(tile(size), stack, m, n);
+            (
+                tile(size),
+                format!(
+                    "{}x{} is the largest tile with {ENOUGH_GROUPS} workgroups ({count})",
+                    size.0, size.1
+                ),
+            )
+        }
+        None => (tile(sizes[2]), format!("{m}x{n} is small: 32x32 tiles")),
+    }
+}
+
+fn groups(tile: Tile, stack: usize, m: usize, n: usize) -> usize {
+    let (rows, columns) = match tile {
+        Tile::Registers { rows, columns } => (rows * 8, columns * 8),
+        Tile::Workgroup { rows, columns, .. } => (rows, columns),
+    };
+    stack * m.div_ceil(rows) * n.div_ceil(columns)
+}
+
+fn partial_sums(splits: usize, results: usize) -> Option<Scratch> {
+    (splits > 1).then_some(Scratch { words: splits * results, offset: 0 })
+}

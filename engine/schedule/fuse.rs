@@ -1,0 +1,337 @@
+//! Roots to kernels: each root joins a kernel that already has what it reads, or starts one.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::graph::{Graph, NodeId, Op};
+use crate::tensor::{Dim, Shape};
+
+use super::program::{Destination, Region, Store, storage};
+use super::roots::{Layout, is_anchor, is_resident, is_row_reduction, layout};
+
+/// The elements that a kernel walks over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Domain {
+    /// One after another, behind an anchor or alone.
+    Elements(Dim),
+    /// Row by row, with reductions along them.
+    Rows { rows: Dim, columns: Dim },
+}
+
+/// A kernel in the making.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub anchor: Option<NodeId>,
+    pub domain: Domain,
+    /// The roots computed here, the anchor included, in order of computation.
+    pub roots: Vec<NodeId>,
+    /// A bias gradient that a filter gradient computes on the way.
+    pub bias: Option<NodeId>,
+}
+
+/// The kernels of a graph, and which of them computes each root.
+pub(super) struct Groups<'a> {
+    pub graph: &'a Graph,
+    pub root: Vec<bool>,
+    pub groups: Vec<Group>,
+    pub owner: HashMap<NodeId, usize>,
+    /// The roots that read each root.
+    users: HashMap<NodeId, BTreeSet<NodeId>>,
+}
+
+/// Storage buffers a kernel may bind; WebGPU promises no more.
+const MAX_BUFFERS: usize = 8;
+
+impl<'a> Groups<'a> {
+    /// Joins roots to kernels; with `fuse` off each root is a kernel.
+    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool) -> Self {
+        let mut this = Self { graph, root, groups: Vec::new(), owner: HashMap::new(), users: HashMap::new() };
+        this.find_users();
+        for id in graph.ids().filter(|id| this.root[id.0]).collect::<Vec<_>>() {
+            let host = if fuse && !is_anchor(graph, id) { this.find_host(id) } else { None };
+            let index = match host {
+                Some((index, domain)) => {
+                    this.groups[index].domain = domain;
+                    index
+                }
+                None => this.start(id),
+            };
+            this.groups[index].roots.push(id);
+            this.owner.insert(id, index);
+        }
+        if fuse {
+            this.join_bias_gradients();
+        }
+        this
+    }
+
+    fn find_users(&mut self) {
+        for id in self.graph.ids().filter(|id| self.root[id.0]) {
+            let anchor = is_anchor(self.graph, id);
+            let operands = if anchor { self.graph.node(id).inputs.clone() } else { Vec::new() };
+            let reads =
+                self.leaves(&[id]).into_iter().chain(operands.into_iter().map(|n| storage(self.graph, n)));
+            for read in reads.filter(|n| *n != id).collect::<Vec<_>>() {
+                self.users.entry(read).or_default().insert(id);
+            }
+        }
+    }
+
+    fn start(&mut self, id: NodeId) -> usize {
+        let anchor = is_anchor(self.graph, id).then_some(id);
+        self.groups.push(Group { anchor, domain: self.own_domain(id), roots: Vec::new(), bias: None });
+        self.groups.len() - 1
+    }
+
+    fn own_domain(&self, id: NodeId) -> Domain {
+        match is_row_reduction(self.graph, id).then(|| layout(self.graph, id)) {
+            Some(Layout::Rows { rows, columns }) => Domain::Rows { rows, columns },
+            _ => Domain::Elements(self.graph.shape(id).count()),
+        }
+    }
+
+    /// The latest kernel that root `id` can join, and the domain that the kernel then has.
+    fn find_host(&self, id: NodeId) -> Option<(usize, Domain)> {
+        let leaves = self.leaves(&[id]);
+        (0..self.groups.len()).rev().find_map(|index| {
+            let domain = self.joined_domain(index, id, &leaves)?;
+            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= MAX_BUFFERS;
+            let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
+                Some(&other) if other != index => !self.depends(other, index),
+                _ => true,
+            });
+            (fits && acyclic).then_some((index, domain))
+        })
+    }
+
+    /// The domain of kernel `index` with root `id` in it, if the two go together.
+    fn joined_domain(&self, index: usize, id: NodeId, leaves: &BTreeSet<NodeId>) -> Option<Domain> {
+        let group = &self.groups[index];
+        let produced = leaves.iter().any(|leaf| self.owner.get(leaf) == Some(&index));
+        let count = self.graph.shape(id).count();
+        match (group.domain, self.own_domain(id)) {
+            (Domain::Elements(n), Domain::Elements(m)) => (produced && n == m).then_some(group.domain),
+            (Domain::Elements(n), Domain::Rows { rows, columns }) => {
+                let whole = n == product(rows, columns);
+                (produced && group.anchor.is_none() && whole).then_some(Domain::Rows { rows, columns })
+            }
+            (Domain::Rows { rows, columns }, Domain::Elements(_)) => {
+                let fits = count == rows || count == product(rows, columns);
+                (produced && fits).then_some(group.domain)
+            }
+            (rows, other) => (rows == other).then_some(rows),
+        }
+    }
+
+    /// Whether all that `id` reads of kernel `index` lies in the same element or the same row.
+    fn reads_same_rows(&self, index: usize, id: NodeId, domain: Domain) -> bool {
+        let full = match domain {
+            Domain::Elements(n) => n,
+            Domain::Rows { rows, columns } => product(rows, columns),
+        };
+        self.inlined(&[id]).iter().all(|&node| {
+            let shape = self.graph.shape(node);
+            self.graph.node(node).inputs.iter().all(|&input| {
+                let here = self.owner.get(&storage(self.graph, input)) == Some(&index);
+                let from = self.graph.shape(input);
+                let same = from.count() == shape.count() || from.count() == Dim::fixed(1);
+                let reduced = is_row_reduction(self.graph, node) && from.count() == full;
+                !here || same || reduced || stretches_rows(from, shape)
+            })
+        })
+    }
+
+    /// Bindings that kernel `index` would need with root `id` in it.
+    fn buffers(&self, index: usize, id: NodeId) -> usize {
+        let group = &self.groups[index];
+        let mut roots = group.roots.clone();
+        roots.push(id);
+        let reads: BTreeSet<NodeId> =
+            self.leaves(&roots).into_iter().filter(|n| !roots.contains(n)).collect();
+        let inputs = reads.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
+        let operands = group.anchor.map_or(0, |a| self.graph.node(a).inputs.len());
+        let stores: usize = roots.iter().map(|&n| self.stored(index, &roots, n)).sum();
+        reads.len() + inputs + operands + stores
+    }
+
+    /// How often root `node` of kernel `index` will be written. A reader that is in no kernel yet and walks
+    /// over the same elements is expected to join.
+    fn stored(&self, index: usize, roots: &[NodeId], node: NodeId) -> usize {
+        let outside = |user: &NodeId| match self.owner.get(user) {
+            Some(&owner) => owner != index,
+            None => {
+                !roots.contains(user) && (is_anchor(self.graph, *user) || !self.walks_alike(index, *user))
+            }
+        };
+        let read = self.users.get(&node).is_some_and(|users| users.iter().any(outside));
+        let packed = self.graph.nodes.iter().any(|n| {
+            matches!(n.op, Op::Pack { .. }) && n.inputs.iter().any(|&i| storage(self.graph, i) == node)
+        });
+        usize::from(read || packed) + self.stores(node, &BTreeSet::new()).len()
+    }
+
+    fn walks_alike(&self, index: usize, id: NodeId) -> bool {
+        let count = self.graph.shape(id).count();
+        match (self.groups[index].domain, self.own_domain(id)) {
+            (Domain::Rows { rows, columns }, Domain::Elements(n)) => n == rows || n == product(rows, columns),
+            (Domain::Elements(n), Domain::Elements(_)) => n == count,
+            (Domain::Elements(n), Domain::Rows { rows, columns }) => n == product(rows, columns),
+            (mine, other) => mine == other,
+        }
+    }
+
+    /// Whether kernel `from` reads, at any remove, what kernel `on` computes.
+    fn depends(&self, from: usize, on: usize) -> bool {
+        let mut seen = vec![false; self.groups.len()];
+        let mut stack = vec![from];
+        while let Some(index) = stack.pop() {
+            if index == on {
+                return true;
+            }
+            if !std::mem::replace(&mut seen[index], true) {
+                stack.extend(self.predecessors(index));
+            }
+        }
+        false
+    }
+
+    /// The kernels whose results kernel `index` reads.
+    pub fn predecessors(&self, index: usize) -> BTreeSet<usize> {
+        let reads = self.reads(index);
+        let packed = reads.iter().flat_map(|&n| match self.graph.node(n).op {
+            Op::Pack { .. } => self.graph.node(n).inputs.clone(),
+            _ => Vec::new(),
+        });
+        let direct = reads.iter().copied();
+        let owners = direct.chain(packed).filter_map(|n| self.owner.get(&storage(self.graph, n)).copied());
+        owners.filter(|&other| other != index).collect()
+    }
+
+    /// What kernel `index` reads from memory: operands of its anchor and loads of its region.
+    pub fn reads(&self, index: usize) -> BTreeSet<NodeId> {
+        let group = &self.groups[index];
+        let mut reads = self.leaves(&group.roots);
+        for node in group.anchor.iter().chain(&group.bias) {
+            reads.extend(self.graph.node(*node).inputs.iter().map(|&n| storage(self.graph, n)));
+        }
+        reads.retain(|n| !group.roots.contains(n));
+        reads
+    }
+
+    /// What the arithmetic of `roots` reads: other roots, resident values and inputs.
+    fn leaves(&self, roots: &[NodeId]) -> BTreeSet<NodeId> {
+        let inlined = self.inlined(roots);
+        let inputs = inlined.iter().flat_map(|&n| self.graph.node(n).inputs.iter());
+        let sources = inputs.map(|&n| storage(self.graph, n));
+        let gathered = inlined.iter().copied().filter(|n| matches!(self.graph.node(*n).op, Op::Input(_)));
+        let memory = sources.filter(|n| self.root[n.0] || is_resident(self.graph, *n));
+        memory.chain(gathered).collect()
+    }
+
+    /// The nodes computed for `roots` without memory, the roots among them; anchors are left out.
+    fn inlined(&self, roots: &[NodeId]) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        let mut stack: Vec<NodeId> = roots.iter().copied().filter(|&r| !is_anchor(self.graph, r)).collect();
+        while let Some(node) = stack.pop() {
+            if found.insert(node) {
+                let inputs = self.graph.node(node).inputs.iter().copied();
+                stack.extend(inputs.filter(|&n| !self.root[n.0] && !is_resident(self.graph, n)));
+            }
+        }
+        // A reshape of a value in memory is that value.
+        found.retain(|&n| self.graph.node(n).op != Op::Reshape || !self.in_memory(storage(self.graph, n)));
+        found
+    }
+
+    fn in_memory(&self, source: NodeId) -> bool {
+        self.root[source.0] || is_resident(self.graph, source)
+    }
+
+    /// A filter gradient sums the same gradient that its layer's bias gradient sums.
+    fn join_bias_gradients(&mut self) {
+        let sums: Vec<usize> = (0..self.groups.len()).filter(|&i| self.is_plain_column_sum(i)).collect();
+        for sum in sums {
+            let node = self.groups[sum].roots[0];
+            let source = storage(self.graph, self.graph.node(node).inputs[0]);
+            let partner = self.groups.iter().position(|group| {
+                group.anchor.is_some_and(|a| {
+                    let anchor = self.graph.node(a);
+                    matches!(anchor.op, Op::ConvFilterGradient(_))
+                        && storage(self.graph, anchor.inputs[1]) == source
+                        && self.graph.shape(anchor.inputs[1])
+                            == self.graph.shape(self.graph.node(node).inputs[0])
+                        && group.roots.len() == 1
+                        && group.bias.is_none()
+                })
+            });
+            if let Some(partner) = partner {
+                self.groups[partner].bias = Some(node);
+                self.groups[partner].roots.push(node);
+                self.owner.insert(node, partner);
+                self.groups[sum].roots.clear();
+            }
+        }
+        self.remove_empty();
+    }
+
+    fn is_plain_column_sum(&self, index: usize) -> bool {
+        let group = &self.groups[index];
+        let [node] = group.roots[..] else { return false };
+        matches!(self.graph.node(node).op, Op::Reduce { .. })
+            && matches!(layout(self.graph, node), Layout::Columns { .. })
+    }
+
+    fn remove_empty(&mut self) {
+        self.groups.retain(|group| !group.roots.is_empty());
+        for (index, group) in self.groups.iter().enumerate() {
+            for &node in &group.roots {
+                self.owner.insert(node, index);
+            }
+        }
+    }
+
+    /// The region of kernel `index`: what it computes besides the anchor, reads and writes.
+    pub fn region(&self, index: usize, read_elsewhere: &BTreeSet<NodeId>) -> Region {
+        let group = &self.groups[index];
+        let skip = |n: &NodeId| Some(*n) == group.anchor || Some(*n) == group.bias;
+        let plain: Vec<NodeId> = group.roots.iter().copied().filter(|n| !skip(n)).collect();
+        let nodes: Vec<NodeId> = self.inlined(&plain).into_iter().collect();
+        let is_load =
+            |n: &NodeId| !group.roots.contains(n) && !matches!(self.graph.node(*n).op, Op::Input(_));
+        let loads = self.leaves(&plain).into_iter().filter(is_load).collect();
+        let stores = group.roots.iter().flat_map(|&n| self.stores(n, read_elsewhere)).collect();
+        Region { nodes, loads, stores }
+    }
+
+    fn stores(&self, node: NodeId, read_elsewhere: &BTreeSet<NodeId>) -> Vec<Store> {
+        let same = |other: NodeId| storage(self.graph, other) == node;
+        let place = read_elsewhere.contains(&node).then_some(Destination::Place);
+        let assigns = self.graph.assigns.iter().filter(|a| same(a.value));
+        let outputs = self.graph.outputs.iter().enumerate().filter(|(_, o)| same(o.node));
+        let to = place.into_iter().chain(assigns.map(|a| Destination::Variable(a.variable)));
+        to.chain(outputs.map(|(i, _)| Destination::Output(i))).map(|to| Store { node, to }).collect()
+    }
+
+    /// The values that a kernel other than their own reads, or that a pack collects.
+    pub fn read_elsewhere(&self) -> BTreeSet<NodeId> {
+        let mut read: BTreeSet<NodeId> = (0..self.groups.len()).flat_map(|i| self.reads(i)).collect();
+        for node in self.graph.nodes.iter().filter(|n| matches!(n.op, Op::Pack { .. })) {
+            read.extend(node.inputs.iter().map(|&n| storage(self.graph, n)));
+        }
+        read
+    }
+}
+
+/// `rows · columns`, of which at most one contains the batch.
+pub(super) fn product(rows: Dim, columns: Dim) -> Dim {
+    Dim { factor: rows.factor * columns.factor, batch: rows.batch || columns.batch }
+}
+
+/// Whether broadcasting `from` to `to` repeats each element along consecutive elements only.
+fn stretches_rows(from: &Shape, to: &Shape) -> bool {
+    let extra = to.rank().saturating_sub(from.rank());
+    let stretched: Vec<bool> = (0..to.rank())
+        .filter(|&i| !to.0[i].is_one())
+        .map(|i| i < extra || from.0[i - extra].is_one())
+        .collect();
+    stretched.is_sorted()
+}

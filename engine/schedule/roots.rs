@@ -1,0 +1,182 @@
+//! Which nodes are computed where they are used, and which once for all.
+
+use crate::graph::{Graph, NodeId, Op, Reduction, Unary};
+use crate::tensor::Dim;
+
+use super::program::storage;
+
+/// How a reduction lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Consecutive elements are joined: `[rows, columns]` to `[rows]`.
+    Rows { rows: Dim, columns: Dim },
+    /// Elements `columns` apart are joined: `[rows, columns]` to `[columns]`.
+    Columns { rows: Dim, columns: Dim },
+    /// Anything else.
+    General,
+}
+
+/// The layout of a reduction or argmax.
+pub(super) fn layout(graph: &Graph, id: NodeId) -> Layout {
+    let node = graph.node(id);
+    let from = graph.shape(node.inputs[0]);
+    let (axes, kind) = match &node.op {
+        Op::Reduce { kind, axes } => (axes.clone(), Some(*kind)),
+        Op::ArgMax { axis } => (vec![*axis], None),
+        other => unreachable!("{} is no reduction", other.name()),
+    };
+    let product = |reduced: bool| {
+        let of = |(i, d): (usize, &Dim)| (axes.contains(&i) == reduced).then_some(*d);
+        let dims: Vec<Dim> = from.0.iter().enumerate().filter_map(of).collect();
+        Dim { factor: dims.iter().map(|d| d.factor).product(), batch: dims.iter().any(|d| d.batch) }
+    };
+    let marks: Vec<bool> =
+        (0..from.rank()).filter(|&i| !from.0[i].is_one()).map(|i| axes.contains(&i)).collect();
+    if marks.is_sorted() {
+        Layout::Rows { rows: product(false), columns: product(true) }
+    } else if marks.iter().rev().is_sorted() && kind == Some(Reduction::Sum) {
+        Layout::Columns { rows: product(true), columns: product(false) }
+    } else {
+        Layout::General
+    }
+}
+
+/// Whether a node starts a kernel of its own, with operands in memory.
+pub(super) fn is_anchor(graph: &Graph, id: NodeId) -> bool {
+    match graph.node(id).op {
+        Op::Reduce { .. } | Op::ArgMax { .. } => !is_row_reduction(graph, id),
+        Op::MatMul { .. }
+        | Op::Conv(_)
+        | Op::ConvInputGradient(_)
+        | Op::ConvFilterGradient(_)
+        | Op::MaxPool(_)
+        | Op::MaxPoolGradient(_)
+        | Op::AveragePool(_)
+        | Op::AveragePoolGradient(_)
+        | Op::Transpose { .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether a node joins the elements of rows.
+pub(super) fn is_row_reduction(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).op, Op::Reduce { .. } | Op::ArgMax { .. })
+        && matches!(layout(graph, id), Layout::Rows { .. })
+}
+
+/// Whether a node lies in memory before the step starts, or is put together there.
+pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).op, Op::Parameter(_) | Op::Variable(_) | Op::Pack { .. })
+}
+
+/// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
+/// are gathered or computed on the fly, outputs and assignments of what lies elsewhere.
+pub(super) fn insert_copies(graph: &mut Graph) {
+    let mut to = graph.clone();
+    to.nodes.clear();
+    let mut map = Vec::with_capacity(graph.nodes.len());
+    let mut packed = Vec::new();
+    for id in graph.ids() {
+        let mut node = graph.node(id).clone();
+        node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
+        let pack = matches!(node.op, Op::Pack { .. });
+        for input in &mut node.inputs {
+            let source = storage(&to, *input);
+            let virtual_value =
+                to.node(source).op.is_immediate() || matches!(to.node(source).op, Op::Input(_));
+            let taken = pack && (is_resident(&to, source) || packed.contains(&source));
+            if (is_anchor(graph, id) && virtual_value) || (pack && virtual_value) || taken {
+                *input = copy(&mut to, *input);
+            }
+            if pack {
+                packed.push(storage(&to, *input));
+            }
+        }
+        map.push(NodeId(to.nodes.len()));
+        to.nodes.push(node);
+    }
+    let settle = |node: NodeId, to: &mut Graph| {
+        let source = storage(to, map[node.0]);
+        let op = &to.node(source).op;
+        let elsewhere = op.is_immediate() || matches!(op, Op::Input(_)) || is_resident(to, source);
+        if elsewhere { copy(to, map[node.0]) } else { map[node.0] }
+    };
+    for i in 0..to.outputs.len() {
+        to.outputs[i].node = settle(graph.outputs[i].node, &mut to);
+    }
+    for i in 0..to.assigns.len() {
+        to.assigns[i].value = settle(graph.assigns[i].value, &mut to);
+    }
+    *graph = to;
+}
+
+fn copy(graph: &mut Graph, x: NodeId) -> NodeId {
+    graph.detach(x)
+}
+
+/// For each node, whether it is computed once and kept: in memory, or in the kernel that uses it.
+/// The other nodes are computed wherever they are used.
+pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
+    let mut root = vec![false; graph.nodes.len()];
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let reduction = is_row_reduction(graph, id);
+        root[id.0] |= is_anchor(graph, id) || reduction || (!fuse && node.op.is_elementwise());
+        for &input in &node.inputs {
+            let source = storage(graph, input);
+            let needs_memory = is_anchor(graph, id) || matches!(node.op, Op::Pack { .. });
+            let stretched = graph.shape(input).count() != node.shape.count();
+            let one = graph.shape(input).count() == Dim::fixed(1);
+            if needs_memory || (stretched && !one && !reduction && !is_uniform(graph, source)) {
+                root[source.0] = true;
+            }
+        }
+    }
+    for node in graph.outputs.iter().map(|o| o.node).chain(graph.assigns.iter().map(|a| a.value)) {
+        root[storage(graph, node).0] = true;
+    }
+    mark_shared(graph, &mut root);
+    for id in graph.ids() {
+        root[id.0] &= !is_resident(graph, id) && graph.node(id).op != Op::Reshape;
+    }
+    root
+}
+
+/// Whether all elements are the same number, known without memory.
+fn is_uniform(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id).op, Op::Constant(_) | Op::Scalar(_) | Op::BatchSize)
+}
+
+/// A value that is dear and used by several is computed once.
+fn mark_shared(graph: &Graph, root: &mut [bool]) {
+    let mut uses = vec![0usize; graph.nodes.len()];
+    let mut cost = vec![0usize; graph.nodes.len()];
+    for id in graph.ids() {
+        for &input in &graph.node(id).inputs {
+            uses[input.0] += 1;
+        }
+    }
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let inputs: usize = node.inputs.iter().filter(|n| !root[n.0]).map(|n| cost[n.0]).sum();
+        cost[id.0] = inputs + own_cost(&node.op);
+        let scalar = node.shape.count() == Dim::fixed(1);
+        if node.op.is_elementwise() && !scalar && uses[id.0] > 1 && cost[id.0] > DEAR {
+            root[id.0] = true;
+        }
+    }
+}
+
+/// Arithmetic dearer than this is not done twice: a read from memory is about as dear.
+const DEAR: usize = 4;
+
+fn own_cost(op: &Op) -> usize {
+    match op {
+        Op::Unary(Unary::Exp | Unary::Log | Unary::Tanh | Unary::Sigmoid | Unary::Softplus | Unary::Sqrt) => {
+            8
+        }
+        Op::Binary(crate::graph::Binary::Divide) => 4,
+        op if op.is_elementwise() => 1,
+        _ => 0,
+    }
+}
