@@ -218,7 +218,8 @@ pub enum Tile {
 pub struct Region {
     /// The nodes computed, in order: elementwise operations, immediates
     /// ([`Op::is_immediate`](crate::graph::Op::is_immediate)), reshapes and inputs, which are gathered
-    /// from the data set by the batch's permutation.
+    /// from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
+    /// the region is not listed where [`Program::storage`] leads to its source.
     pub nodes: Vec<NodeId>,
     /// The nodes read from memory, each at its [`Place`]. The anchor is not among them.
     pub loads: Vec<NodeId>,

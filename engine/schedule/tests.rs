@@ -81,3 +81,139 @@ fn signs_is_few_kernels() -> Result<()> {
     }
     Ok(())
 }
+
+fn all_options() -> impl Iterator<Item = Options> {
+    (0..8).map(|bits| Options { simplify: bits & 1 > 0, fuse: bits & 2 > 0, reuse: bits & 4 > 0 })
+}
+
+/// What a kernel reads from memory.
+fn reads(program: &Program, kernel: &Kernel) -> Vec<NodeId> {
+    let bias = match kernel.work {
+        Work::ConvFilterGradient { bias, .. } => bias,
+        _ => None,
+    };
+    let anchors = kernel.work.anchor().into_iter().chain(bias);
+    let operands = anchors.flat_map(|a| program.graph.node(a).inputs.clone());
+    operands.chain(kernel.region.loads.iter().copied()).map(|n| program.storage(n)).collect()
+}
+
+/// Runs a program in the mind: every word read must still be the value it was written as.
+fn check_plan(program: &Program) {
+    let mut owner: Vec<Option<NodeId>> = vec![None; program.activation_words];
+    let mut assigned = Vec::new();
+    let words = |n: NodeId| program.graph.shape(n).count().at(program.max_batch);
+    for kernel in &program.kernels {
+        for node in reads(program, kernel) {
+            let place =
+                program.place(node).unwrap_or_else(|| panic!("{}: {node:?} has no place", kernel.name));
+            match place.memory {
+                Memory::Activations => {
+                    let range = &owner[place.offset..place.offset + words(node)];
+                    assert!(range.iter().all(|o| *o == Some(node)), "{}: {node:?} is gone", kernel.name);
+                }
+                Memory::Variable(v) => {
+                    assert!(!assigned.contains(&v), "{}: {v:?} is new already", kernel.name)
+                }
+                Memory::Gradients(_) => {}
+            }
+        }
+        if let Some(scratch) = kernel.scratch {
+            owner[scratch.offset..scratch.offset + scratch.words].fill(None);
+            for node in reads(program, kernel) {
+                let place = program.place(node).filter(|p| p.memory == Memory::Activations);
+                let lost = place.is_some_and(|p| owner[p.offset..p.offset + words(node)].contains(&None));
+                assert!(!lost, "{}: the scratch lies on {node:?}", kernel.name);
+            }
+        }
+        for store in &kernel.region.stores {
+            match store.to {
+                Destination::Place => {
+                    let place = program.place(store.node).expect("what is stored has a place");
+                    if place.memory == Memory::Activations {
+                        owner[place.offset..place.offset + words(store.node)].fill(Some(store.node));
+                    }
+                }
+                Destination::Variable(v) => assigned.push(v),
+                Destination::Output(_) => {}
+            }
+        }
+    }
+    assert_eq!(assigned.len(), program.graph.assigns.len());
+}
+
+#[test]
+fn no_value_is_overwritten_while_it_is_needed() -> Result<()> {
+    for target in [Target::Cpu, Target::Gpu { software: true }, Target::Gpu { software: false }] {
+        for options in all_options() {
+            check_plan(&schedule(&signs_step()?, target, options, 2)?);
+        }
+    }
+    Ok(())
+}
+
+/// Every output and assignment is written exactly once, and every region is closed: what a node reads
+/// is a load, the anchor or another node of the region.
+#[test]
+fn regions_are_closed() -> Result<()> {
+    for options in all_options() {
+        let program = schedule(&signs_step()?, Target::Cpu, options, 32)?;
+        for kernel in &program.kernels {
+            let Region { nodes, loads, .. } = &kernel.region;
+            for &node in nodes {
+                for &input in &program.graph.node(node).inputs {
+                    let source = program.storage(input);
+                    let known = [input, source].iter().any(|n| nodes.contains(n)) || loads.contains(&source);
+                    assert!(known || kernel.work.anchor() == Some(source), "{}: {input:?}", kernel.name);
+                }
+            }
+        }
+        let outputs = program.kernels.iter().flat_map(|k| &k.region.stores);
+        let outputs = outputs.filter(|s| matches!(s.to, Destination::Output(_))).count();
+        assert_eq!(outputs, program.graph.outputs.len());
+    }
+    Ok(())
+}
+
+#[test]
+fn one_kernel_updates_weights_and_slots() -> Result<()> {
+    let mut g = Graph::new();
+    let weights = g.variable("weights");
+    let parameters = [g.parameter("a", &[300], weights), g.parameter("b", &[7], weights)];
+    let squares = parameters.map(|p| g.multiply(p, p).and_then(|s| g.sum_all(s)));
+    let [a, b] = squares;
+    let loss = g.add(a?, b?)?;
+    let gradients = g.gradients(loss, &parameters)?;
+    let (gradient, old) = (g.pack(weights, &gradients)?, g.read(weights));
+    let velocity = g.variable_like("velocity", weights);
+    let before = g.read(velocity);
+    let kept = g.scale(before, 0.9)?;
+    let step = g.scale(gradient, 0.01)?;
+    let after = g.subtract(kept, step)?;
+    let new = g.add(old, after)?;
+    g.assign(velocity, after)?;
+    g.assign(weights, new)?;
+    let program = schedule(&g, Target::Gpu { software: false }, Options::default(), 1)?;
+    let update = program.kernels.last().expect("there are kernels");
+    let targets: Vec<_> = update.region.stores.iter().map(|s| s.to).collect();
+    assert_eq!(targets, [Destination::Variable(velocity), Destination::Variable(weights)]);
+    check_plan(&program);
+    Ok(())
+}
+
+#[test]
+fn explain_names_every_kernel() -> Result<()> {
+    let program = schedule(&signs_step()?, Target::Gpu { software: false }, Options::default(), 32)?;
+    let text = program.explain();
+    for kernel in &program.kernels {
+        assert!(text.contains(&kernel.name) && text.contains(&kernel.reason), "{}\n{text}", kernel.name);
+    }
+    assert!(text.contains("19 dispatches") && text.contains("liveness bound"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_batch_of_nothing_is_refused() -> Result<()> {
+    let error = schedule(&signs_step()?, Target::Cpu, Options::default(), 0).unwrap_err();
+    assert_eq!(error.to_string(), "schedule: batch size is 0, expected at least 1");
+    Ok(())
+}
