@@ -1,1 +1,15 @@
-//! To be filled.
+//! Data sets, and what is done to data before training.
+
+mod check;
+mod fashion_mnist;
+mod idx;
+mod one_hot;
+mod split;
+mod standard_scaler;
+
+pub use check::{check_finite, check_labels};
+pub use fashion_mnist::{FashionMnist, load_fashion_mnist};
+pub use idx::{parse_idx, read_idx};
+pub use one_hot::one_hot;
+pub use split::{Split, split};
+pub use standard_scaler::StandardScaler;
