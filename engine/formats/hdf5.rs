@@ -81,7 +81,7 @@ impl File {
             DType::F64 => Values::F32(self.round(name, &dataset.read_f64().map_err(damaged)?)?),
             other => return Err(self.not_numbers(name, &other)),
         };
-        if values.len() != shape.iter().product() {
+        if values.len() != shape.iter().product::<usize>() {
             let problem = format!("dataset \"{name}\" has {} elements for {shape:?}", values.len());
             return Err(Error::file(&self.path, problem, DAMAGED));
         }
