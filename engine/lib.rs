@@ -4,6 +4,7 @@
 pub mod cpu;
 pub mod data;
 pub mod formats;
+pub mod gpu;
 pub mod graph;
 pub mod schedule;
 

@@ -1,0 +1,40 @@
+// dw[kh, kw, c, f] = sum over (n, i, j) of x[n, i * stride - pad + kh * dilation, ..., c] · dy[n, i, j, f]
+// as a product of matrices, for matmul_tiled and matmul_register, which include what lies between the marks:
+// A [KERNEL_H * KERNEL_W * CHANNELS, B * OUT_HEIGHT * OUT_WIDTH] is gathered from x, B is dy, C is dw. A last row of
+// ones makes the last row of C the gradient of the bias.
+
+const OUTSIDE: u32 = 0xffffffffu;
+
+// begin addresses
+const HEIGHT: u32 = 8u;
+const WIDTH: u32 = 8u;
+const CHANNELS: u32 = 4u;
+const OUT_HEIGHT: u32 = 6u;
+const OUT_WIDTH: u32 = 6u;
+const FILTERS: u32 = 4u;
+const KERNEL_H: u32 = 3u;
+const KERNEL_W: u32 = 3u;
+const STRIDE_H: u32 = 1u;
+const STRIDE_W: u32 = 1u;
+const DILATION_H: u32 = 1u;
+const DILATION_W: u32 = 1u;
+const PAD_TOP: u32 = 0u;
+const PAD_LEFT: u32 = 0u;
+
+fn origin_a(m: u32) -> vec3<i32> {
+    let row = m / (CHANNELS * KERNEL_W) * DILATION_H;
+    let column = m / CHANNELS % KERNEL_W * DILATION_W;
+    return vec3(i32(m % CHANNELS), i32(row) - i32(PAD_TOP), i32(column) - i32(PAD_LEFT));
+}
+
+fn address_a(origin: vec3<i32>, k: u32) -> u32 {
+    let row = origin.y + i32(k / OUT_WIDTH % OUT_HEIGHT * STRIDE_H);
+    let column = origin.z + i32(k % OUT_WIDTH * STRIDE_W);
+    let pixel = (i32(k / (OUT_WIDTH * OUT_HEIGHT) * HEIGHT) + row) * i32(WIDTH) + column;
+    let index = u32(pixel) * CHANNELS + u32(origin.x);
+    return select(OUTSIDE, index, u32(row) < HEIGHT && u32(column) < WIDTH);
+}
+
+fn origin_b(n: u32) -> vec3<i32> { return vec3(i32(n), 0, 0); }
+fn address_b(origin: vec3<i32>, k: u32) -> u32 { return u32(origin.x) + k * FILTERS; }
+// end addresses
