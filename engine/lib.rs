@@ -6,7 +6,10 @@ pub mod data;
 pub mod formats;
 pub mod gpu;
 pub mod graph;
+pub mod layers;
+pub mod model;
 pub mod schedule;
+pub mod train;
 
 mod error;
 mod tensor;
@@ -16,4 +19,7 @@ mod tensor;
 mod kernels_tests;
 
 pub use error::{Error, Result};
+pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
+pub use model::Sequential;
 pub use tensor::{Dim, Shape, Tensor, Values};
+pub use train::optimizers::{Adam, Sgd};

@@ -7,4 +7,5 @@ mod golden;
 mod harness;
 mod matmul;
 mod shaders;
+mod trajectories;
 mod window;

@@ -1,0 +1,64 @@
+use crate::error::{Error, Result};
+
+/// What every layer has: a name, whether its weights learn, and the first error of its construction, which
+/// is told when the layer is built, so that layers can be written one option after the other.
+#[derive(Clone, Debug)]
+pub struct Base {
+    name: String,
+    trainable: bool,
+    error: Option<Error>,
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self { name: String::new(), trainable: true, error: None }
+    }
+}
+
+impl Base {
+    /// The name; empty until one is given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives the layer a name.
+    pub fn set_name(&mut self, name: &str) {
+        self.name = name.to_string();
+    }
+
+    /// Whether the weights learn. Default true.
+    pub fn is_trainable(&self) -> bool {
+        self.trainable
+    }
+
+    /// Lets the weights learn, or keeps them as they are.
+    pub fn set_trainable(&mut self, trainable: bool) {
+        self.trainable = trainable;
+    }
+
+    /// The value of an option, or `old` where it is none; the error is kept for [`Base::check`].
+    pub fn option<T, V>(&mut self, old: T, value: V) -> T
+    where
+        V: TryInto<T>,
+        V::Error: Into<Error>,
+    {
+        value.try_into().unwrap_or_else(|error| {
+            self.error.get_or_insert(error.into());
+            old
+        })
+    }
+
+    /// The first error of the layer's construction, told at its place.
+    ///
+    /// # Errors
+    /// That error.
+    pub fn check(&self, place: &str) -> Result<()> {
+        match self.error.clone() {
+            None => Ok(()),
+            Some(Error::Argument { argument, found, expected, .. }) => {
+                Err(Error::argument(place, argument, found, expected))
+            }
+            Some(other) => Err(other),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Layers: each states its shapes, its weights and its forward pass in graph operations. Gradients, GPU and
+//! CPU follow from those.
+
+mod activation;
+mod activation_function;
+mod average_pooling2d;
+mod base;
+mod config;
+mod context;
+mod conv2d;
+mod dense;
+mod dropout;
+mod flatten;
+mod max_pooling2d;
+mod spatial;
+#[cfg(test)]
+mod tests;
+
+pub use activation::Activation;
+pub use activation_function::ActivationFunction;
+pub use average_pooling2d::AveragePooling2D;
+pub use base::Base;
+pub use config::Config;
+pub use context::Context;
+pub use conv2d::Conv2D;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use max_pooling2d::MaxPooling2D;
+pub(crate) use spatial::shown;
+pub use spatial::{Padding, Size2};
+
+use std::fmt::Debug;
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::graph::NodeId;
+use crate::train::by_name;
+use crate::train::initializers::Initializer;
+
+/// A weight that a layer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Its name within the layer, such as `kernel`.
+    pub name: &'static str,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub initializer: Initializer,
+}
+
+/// One layer of a model.
+///
+/// A layer of your own needs a [`Base`] and the methods without a body. Shapes are those of one sample,
+/// without the batch.
+pub trait Layer: Send + Sync + Debug {
+    /// Keras's name of the class, such as `Dense`.
+    fn class_name(&self) -> &'static str;
+
+    /// The name and whether the weights learn.
+    fn base(&self) -> &Base;
+
+    /// The same, to be changed.
+    fn base_mut(&mut self) -> &mut Base;
+
+    /// The options, under Keras's keys.
+    fn config(&self) -> Value;
+
+    /// The shape of one sample's output.
+    ///
+    /// # Errors
+    /// If an option lies outside its range or the layer does not take such inputs.
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+
+    /// The weights, in the order in which [`Context::weights`] holds them.
+    fn weights(&self, _input: &[usize]) -> Vec<Weight> {
+        Vec::new()
+    }
+
+    /// Adds the forward pass for the input node `[B, …]`, whose shape [`Layer::output_shape`] has accepted.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId>;
+
+    /// The layer's name: given, or made by the model as in Keras.
+    fn name(&self) -> &str {
+        self.base().name()
+    }
+
+    /// Whether the weights learn.
+    fn trainable(&self) -> bool {
+        self.base().is_trainable()
+    }
+
+    /// What the layer is for people: its class, and its size if it has one.
+    fn title(&self) -> String {
+        self.class_name().to_string()
+    }
+
+    /// Where an error lies: `layer "dense_2" (Dense 10)`.
+    fn place(&self) -> String {
+        format!("layer {:?} ({})", self.name(), self.title())
+    }
+}
+
+impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
+    fn from(layer: L) -> Self {
+        Box::new(layer)
+    }
+}
+
+type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
+
+const CLASSES: [(&str, Make); 7] = [
+    ("Dense", |c| Dense::from_config(c).map(Into::into)),
+    ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
+    ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
+    ("AveragePooling2D", |c| AveragePooling2D::from_config(c).map(Into::into)),
+    ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
+    ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
+    ("Activation", |c| Activation::from_config(c).map(Into::into)),
+];
+
+/// The layer of Keras's class `class_name` with the options of `config`.
+///
+/// ```
+/// let config = serde_json::json!({ "name": "scores", "units": 10, "activation": "softmax" });
+/// let layer = gradus::layers::from_config("Dense", &config)?;
+/// assert_eq!(layer.name(), "scores");
+/// # Ok::<(), gradus::Error>(())
+/// ```
+///
+/// # Errors
+/// If there is no such class, or an option is missing, unknown, or not of the right kind.
+pub fn from_config(class_name: &str, config: &Value) -> Result<Box<dyn Layer>> {
+    let make = by_name("from_config", "class_name", class_name, &CLASSES)?;
+    let mut config = Config::new(class_name, config)?;
+    let layer = make(&mut config)?;
+    config.finish()?;
+    Ok(layer)
+}

@@ -1,0 +1,189 @@
+//! The contract of every layer: shapes, weights, config, one training step.
+
+use serde_json::{Value, json};
+
+use super::{
+    Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, from_config,
+};
+use crate::cpu::plain::{Feed, Plain};
+use crate::error::Result;
+use crate::model::{Purpose, Sequential};
+use crate::tensor::Tensor;
+use crate::train::initializers::Initializer;
+use crate::train::optimizers::Sgd;
+
+struct Case {
+    layer: Box<dyn Layer>,
+    input: &'static [usize],
+    output: &'static [usize],
+    parameters: usize,
+}
+
+fn case(
+    layer: impl Into<Box<dyn Layer>>,
+    input: &'static [usize],
+    output: &'static [usize],
+    parameters: usize,
+) -> Case {
+    Case { layer: layer.into(), input, output, parameters }
+}
+
+/// Every layer, with options at their defaults and away from them. Shapes and counts are Keras's.
+fn cases() -> Vec<Case> {
+    let conv = || Conv2D::new(4, (3, 2));
+    vec![
+        case(Dense::new(3), &[5], &[3], 18),
+        case(
+            Dense::new(3).use_bias(false).activation("softmax").kernel_initializer("he_normal"),
+            &[5],
+            &[3],
+            15,
+        ),
+        case(conv(), &[7, 9, 2], &[5, 8, 4], 52),
+        case(conv().padding("same").strides((2, 3)).activation("leaky_relu"), &[7, 9, 2], &[4, 3, 4], 52),
+        case(conv().use_bias(false).strides(2), &[7, 9, 2], &[3, 4, 4], 48),
+        case(MaxPooling2D::new(2), &[7, 9, 2], &[3, 4, 2], 0),
+        case(MaxPooling2D::new((3, 2)).strides((1, 2)).padding("same"), &[7, 9, 2], &[7, 5, 2], 0),
+        case(AveragePooling2D::new((2, 3)), &[7, 9, 2], &[3, 3, 2], 0),
+        case(AveragePooling2D::new(3).strides(2).padding("same"), &[7, 9, 2], &[4, 5, 2], 0),
+        case(Flatten::new(), &[7, 9, 2], &[126], 0),
+        case(Flatten::new(), &[], &[1], 0),
+        case(Dropout::new(0.5), &[6], &[6], 0),
+        case(Activation::new("relu"), &[6], &[6], 0),
+        case(Activation::new("leaky_relu"), &[2, 3], &[2, 3], 0),
+        case(Activation::new("sigmoid"), &[6], &[6], 0),
+        case(Activation::new("tanh"), &[6], &[6], 0),
+        case(Activation::new("softmax"), &[2, 3], &[2, 3], 0),
+        case(Activation::new("linear"), &[6], &[6], 0),
+    ]
+}
+
+#[test]
+fn shapes_and_parameters() -> Result<()> {
+    for Case { layer, input, output, parameters } in cases() {
+        assert_eq!(layer.output_shape(input)?, output, "{layer:?}");
+        let count: usize = layer.weights(input).iter().map(|w| w.shape.iter().product::<usize>()).sum();
+        assert_eq!(count, parameters, "{layer:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn configs_come_back() -> Result<()> {
+    for Case { mut layer, input, .. } in cases() {
+        layer.base_mut().set_name("one");
+        layer.base_mut().set_trainable(false);
+        let config = layer.config();
+        let again = from_config(layer.class_name(), &config)?;
+        assert_eq!(again.config(), config);
+        assert_eq!(again.output_shape(input)?, layer.output_shape(input)?);
+        assert_eq!(again.weights(input), layer.weights(input));
+    }
+    Ok(())
+}
+
+#[test]
+fn unknown_options_are_refused() {
+    for Case { layer, .. } in cases() {
+        let mut config = layer.config();
+        config["colour"] = json!("red");
+        let message = from_config(layer.class_name(), &config).unwrap_err().to_string();
+        assert!(message.contains("colour") && message.contains("trainable"), "{message}");
+    }
+    let message = from_config("Dens", &json!({})).unwrap_err().to_string();
+    assert!(message.contains("\"Dens\"") && message.contains("Dense"), "{message}");
+}
+
+#[test]
+fn options_of_the_wrong_kind_are_refused() {
+    let refused = |class: &str, config: Value, part: &str| {
+        let message = from_config(class, &config).unwrap_err().to_string();
+        assert!(message.contains(part), "{message}");
+    };
+    refused("Dense", json!({}), "units is null, expected a whole number");
+    refused("Dense", json!({ "units": -1 }), "units is -1");
+    refused("Dense", json!({ "units": 2, "activation": "selu" }), "leaky_relu");
+    refused("Dense", json!({ "units": 2, "dtype": "float16" }), "float32");
+    refused(
+        "Dense",
+        json!({ "units": 2, "kernel_regularizer": { "class_name": "L2" } }),
+        "kernel_regularizer",
+    );
+    refused("Conv2D", json!({ "filters": 2 }), "kernel_size is null");
+    refused("Conv2D", json!({ "filters": 2, "kernel_size": [1, 2, 3] }), "a list of two");
+    refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "dilation_rate": 2 }), "dilation_rate");
+    refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "padding": "full" }), "valid, same");
+    refused("Dropout", json!({ "rate": "half" }), "a number");
+}
+
+/// Keras writes nulls for what a layer does not use, and objects for initializers and dtypes.
+#[test]
+fn configs_of_keras_are_read() -> Result<()> {
+    let config = json!({
+        "name": "dense_4", "trainable": true, "units": 7, "activation": "relu", "use_bias": true,
+        "dtype": { "module": "keras", "class_name": "DTypePolicy", "config": { "name": "float32" } },
+        "kernel_initializer": { "module": "keras.initializers", "class_name": "HeNormal", "config": { "seed": null } },
+        "bias_initializer": "zeros", "kernel_regularizer": null, "bias_constraint": null,
+    });
+    let layer = from_config("Dense", &config)?;
+    assert_eq!((layer.name(), layer.title().as_str()), ("dense_4", "Dense 7"));
+    assert_eq!(layer.weights(&[2])[0].initializer, Initializer::HeNormal);
+    Ok(())
+}
+
+/// One step of gradient descent on ½‖y‖² towards 0 moves the loss down, or leaves it without weights.
+#[test]
+fn one_training_step() -> Result<()> {
+    for Case { layer, input, output, parameters } in cases() {
+        let name = format!("{layer:?}");
+        let mut model = Sequential::new().seed(3).add(layer);
+        model.compile(Sgd::new(0.01), "mean_squared_error", &[])?;
+        let row = |sizes: &[usize]| [&[4], sizes].concat();
+        let count: usize = row(input).iter().product();
+        let x = Tensor::f32(&row(input), (0..count).map(|i| (i % 7) as f32 * 0.3 - 0.8).collect())?;
+        let y = Tensor::f32(&row(output), vec![0.0; row(output).iter().product()])?;
+        let graph = model.graph(Purpose::Training, &x)?;
+        let mut plain = Plain::new(&graph);
+        for (parameter, weight) in graph.parameters.iter().zip(model.get_weights()?) {
+            let values: Vec<f64> = weight.to_f32().iter().map(|&v| f64::from(v)).collect();
+            plain.set_parameter(parameter, &values)?;
+        }
+        let feed = Feed {
+            batch: 4,
+            inputs: vec![x, y],
+            scalars: vec![0.01; graph.scalars.len()],
+            ..Feed::default()
+        };
+        let losses = [0, 1].map(|_| plain.step(&graph, &feed).map(|r| r.output("loss").unwrap().data[0]));
+        let [before, after] = [losses[0].clone()?, losses[1].clone()?];
+        assert!(
+            before > 0.0 && if parameters > 0 { after < before } else { after == before },
+            "{name}: {before} {after}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn wrong_inputs_say_what_to_do() {
+    let message = |layer: &dyn Layer, input: &[usize]| layer.output_shape(input).unwrap_err().to_string();
+    let dense = Dense::new(10).name("dense_2");
+    assert_eq!(
+        message(&dense, &[28, 28]),
+        "layer \"dense_2\" (Dense 10): input has shape [None, 28, 28], expected [None, features]: add Flatten before it"
+    );
+    assert!(message(&Conv2D::new(2, 3), &[28, 28]).contains("[None, height, width, channels]"));
+    assert!(message(&Conv2D::new(2, 5), &[4, 9, 1]).contains("at least 5x5 pixels"));
+    assert!(message(&MaxPooling2D::new(5), &[4, 9, 1]).contains("at least 5x5 pixels"));
+    assert!(message(&Conv2D::new(0, 5), &[4, 9, 1]).contains("filters is 0"));
+    assert!(message(&Conv2D::new(1, (0, 5)), &[4, 9, 1]).contains("kernel_size is (0, 5)"));
+    assert!(message(&Conv2D::new(1, 2).strides(0), &[4, 9, 1]).contains("strides"));
+    assert!(message(&Dense::new(0), &[4]).contains("units is 0"));
+    assert!(message(&Dropout::new(1.5), &[4]).contains("rate is 1.5"));
+    assert!(message(&Dropout::new(f64::NAN), &[4]).contains("rate is NaN"));
+    let unknown = message(&Dense::new(1).activation("rleu"), &[4]);
+    assert!(
+        unknown.contains("layer") && unknown.contains("\"rleu\"") && unknown.contains("softmax"),
+        "{unknown}"
+    );
+}

@@ -1,0 +1,90 @@
+//! What is known of a layer once the shape of its input is.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+use crate::layers::{Layer, Weight};
+
+/// A built layer: its shapes and the values of its weights on the host.
+#[derive(Clone, Debug)]
+pub(super) struct BuiltLayer {
+    pub output: Vec<usize>,
+    pub weights: Vec<Weight>,
+    pub values: Vec<Vec<f32>>,
+}
+
+impl BuiltLayer {
+    /// Builds `layer` over samples of shape `input`; `first` is the number of weights before it.
+    pub fn new(layer: &dyn Layer, input: &[usize], seed: u64, first: usize) -> Result<Self> {
+        let output = layer.output_shape(input)?;
+        let weights = layer.weights(input);
+        let value = |(i, w): (usize, &Weight)| w.initializer.values(&w.shape, seed, (first + i) as u32);
+        let values = weights.iter().enumerate().map(value).collect();
+        Ok(Self { output, weights, values })
+    }
+
+    pub fn count(&self) -> usize {
+        self.values.iter().map(Vec::len).sum()
+    }
+}
+
+/// Keras's name of a class without a name of its own: `MaxPooling2D` becomes `max_pooling2d`.
+fn snake_case(class_name: &str) -> String {
+    let letters: Vec<char> = class_name.chars().collect();
+    let mut name = String::new();
+    for (i, letter) in letters.iter().enumerate() {
+        let follows_small = i > 0 && letters[i - 1].is_lowercase();
+        let starts_word = i > 0 && letters.get(i + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && (follows_small || starts_word) {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+/// The first of `dense`, `dense_1`, … that no layer has.
+pub(super) fn free_name(class_name: &str, layers: &[Box<dyn Layer>]) -> String {
+    let stem = snake_case(class_name);
+    let taken: BTreeSet<&str> = layers.iter().map(|layer| layer.name()).collect();
+    let numbered = (1..).map(|n| format!("{stem}_{n}"));
+    let mut names = std::iter::once(stem.clone()).chain(numbered);
+    names.find(|name| !taken.contains(name.as_str())).unwrap_or(stem)
+}
+
+/// Layers are told apart by their names, in files and messages.
+pub(super) fn check_names(layers: &[Box<dyn Layer>]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for layer in layers {
+        if !seen.insert(layer.name()) {
+            let found = format!("{:?}, used twice", layer.name());
+            let expected = "a name of its own for each layer";
+            return Err(Error::argument("Sequential", "layer name", found, expected));
+        }
+        if layer.name().contains('/') {
+            let found = format!("{:?}", layer.name());
+            return Err(Error::argument("Sequential", "layer name", found, "a name without a slash"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn names_are_those_of_keras() {
+        for (class, name) in [
+            ("Conv2D", "conv2d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("AveragePooling2D", "average_pooling2d"),
+            ("Dense", "dense"),
+            ("BatchNormalization", "batch_normalization"),
+            ("GlobalMaxPooling1D", "global_max_pooling1d"),
+            ("LSTM", "lstm"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! From layers to the graph of one step.
+
+use crate::error::Result;
+use crate::graph::{Element, Graph, NodeId, Op, VariableId};
+use crate::layers::{ActivationFunction, Context, Layer};
+use crate::tensor::{Shape, Tensor, Values};
+use crate::train::losses::{Logits, Loss, Prediction, Targets};
+use crate::train::metrics::Metric;
+use crate::train::optimizers::Optimizer;
+
+/// The variable of the weights that learn, in every graph of a model.
+pub(super) const WEIGHTS: VariableId = VariableId(0);
+/// The variable of the weights that do not.
+pub(super) const FROZEN: VariableId = VariableId(1);
+
+/// What `compile` was given.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub optimizer: Box<dyn Optimizer>,
+    pub loss: Box<dyn Loss>,
+    pub metrics: Vec<Metric>,
+}
+
+/// How the rows of a data set are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub row: Vec<usize>,
+    pub element: Element,
+    pub scale: f32,
+}
+
+impl Stored {
+    pub fn of(tensor: &Tensor) -> Self {
+        let (element, scale) = match *tensor.values() {
+            Values::F32(_) => (Element::F32, 1.0),
+            Values::U32(_) => (Element::U32, 1.0),
+            Values::U8 { scale, .. } => (Element::U8, scale),
+        };
+        Self { row: tensor.shape().iter().skip(1).copied().collect(), element, scale }
+    }
+}
+
+/// The graph that predicts: output `prediction`, `[B, …]`.
+pub(super) fn predict_graph(layers: &[Box<dyn Layer>], x: &Stored) -> Result<Graph> {
+    let mut graph = Graph::new();
+    let prediction = forward(&mut graph, layers, x, false)?;
+    graph.output("prediction", prediction.value)?;
+    Ok(graph)
+}
+
+/// The graph that evaluates: outputs `loss` and each metric, means over the batch.
+pub(super) fn evaluate_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Compiled) -> Result<Graph> {
+    let mut graph = Graph::new();
+    let prediction = forward(&mut graph, layers, x, false)?;
+    score(&mut graph, &prediction, compiled)?;
+    Ok(graph)
+}
+
+/// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
+pub(super) fn train_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Compiled) -> Result<Graph> {
+    let mut graph = Graph::new();
+    let prediction = forward(&mut graph, layers, x, true)?;
+    let loss = score(&mut graph, &prediction, compiled)?;
+    update(&mut graph, loss, compiled.optimizer.as_ref())?;
+    Ok(graph)
+}
+
+fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: bool) -> Result<Prediction> {
+    let (learning, frozen) = (graph.variable("weights"), graph.variable("frozen"));
+    debug_assert_eq!((learning, frozen), (WEIGHTS, FROZEN));
+    let input = graph.input("x", &x.row, x.element);
+    let mut value = graph.cast(input, Element::F32);
+    if x.scale != 1.0 {
+        value = graph.scale(value, x.scale)?;
+    }
+    let mut context = Context::new(graph, training, learning, frozen);
+    for layer in layers {
+        value = context.apply(layer.as_ref(), value)?;
+    }
+    let logits = match context.activation_of(value) {
+        Some((ActivationFunction::Softmax, x)) => Some(Logits::Softmax(x)),
+        Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
+        _ => None,
+    };
+    Ok(Prediction { value, logits })
+}
+
+/// Adds target, loss and metrics, and returns the loss.
+fn score(graph: &mut Graph, prediction: &Prediction, compiled: &Compiled) -> Result<NodeId> {
+    graph.enter(compiled.loss.name());
+    let shape = graph.shape(prediction.value).clone();
+    let target = target(graph, &shape, compiled.loss.targets());
+    let losses = compiled.loss.values(graph, target, prediction)?;
+    let loss = graph.mean_all(losses)?;
+    graph.output("loss", loss)?;
+    for metric in &compiled.metrics {
+        graph.enter(metric.name());
+        let mean = metric.mean(graph, target, prediction.value)?;
+        graph.output(metric.name(), mean)?;
+    }
+    graph.enter("");
+    Ok(loss)
+}
+
+fn target(graph: &mut Graph, prediction: &Shape, targets: Targets) -> NodeId {
+    let row: Vec<usize> = prediction.0.iter().skip(1).map(|d| d.factor).collect();
+    match targets {
+        Targets::Values => graph.input("y", &row, Element::F32),
+        Targets::Labels => graph.input("y", &row[..row.len().saturating_sub(1)], Element::U32),
+    }
+}
+
+/// Adds the gradients of all weights that learn, and the optimizer's arithmetic over the whole of them.
+fn update(graph: &mut Graph, loss: NodeId, optimizer: &dyn Optimizer) -> Result<()> {
+    let weights: Vec<NodeId> = graph.ids().filter(|&id| learns(graph, id)).collect();
+    let slots: Vec<VariableId> =
+        optimizer.slots().iter().map(|name| graph.variable_like(name, WEIGHTS)).collect();
+    if weights.is_empty() {
+        return Ok(());
+    }
+    let gradients = graph.gradients(loss, &weights)?;
+    graph.enter(optimizer.name());
+    let gradient = graph.pack(WEIGHTS, &gradients)?;
+    let before = graph.read(WEIGHTS);
+    let slot_values: Vec<NodeId> = slots.iter().map(|&slot| graph.read(slot)).collect();
+    let after = optimizer.update(graph, before, gradient, &slot_values)?;
+    graph.assign(WEIGHTS, after.weights)?;
+    for (&slot, &value) in slots.iter().zip(&after.slots) {
+        graph.assign(slot, value)?;
+    }
+    graph.enter("");
+    Ok(())
+}
+
+fn learns(graph: &Graph, node: NodeId) -> bool {
+    matches!(graph.node(node).op, Op::Parameter(id) if graph.parameters[id.0].variable == WEIGHTS)
+}

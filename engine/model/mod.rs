@@ -1,0 +1,9 @@
+//! Models: layers in a row, trained, evaluated and asked for predictions.
+
+mod build;
+mod lower;
+mod sequential;
+mod summary;
+mod weights;
+
+pub use sequential::{Purpose, Sequential};

@@ -1,0 +1,64 @@
+use super::{Loss, Prediction, clip};
+use crate::error::Result;
+use crate::graph::{Comparison, Graph, NodeId, Unary};
+
+/// −target · log prediction − (1 − target) · log(1 − prediction), for targets between 0 and 1.
+///
+/// Behind a sigmoid it is computed from the logits. Any other prediction is kept within 1e-7 of 0 and 1,
+/// unless it is said to be logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BinaryCrossentropy {
+    from_logits: bool,
+}
+
+impl BinaryCrossentropy {
+    /// For predictions that are probabilities.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether predictions are logits, that is: the model has no sigmoid. Default false.
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
+    }
+}
+
+impl Loss for BinaryCrossentropy {
+    fn name(&self) -> &'static str {
+        "binary_crossentropy"
+    }
+
+    fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+        match prediction.sigmoid_logits(self.from_logits) {
+            Some(logits) => from_logits(graph, target, logits),
+            None => from_probabilities(graph, target, prediction.value),
+        }
+    }
+}
+
+/// max(z, 0) − z·target + ln(1 + e^−|z|): nothing overflows and nothing cancels.
+fn from_logits(graph: &mut Graph, target: NodeId, logits: NodeId) -> Result<NodeId> {
+    let zero = graph.constant(0.0);
+    // Selections, not relu and abs: at 0 the derivative of the sum is then ½ − target, as it should be.
+    let positive = graph.compare(Comparison::GreaterEqual, logits, zero)?;
+    let relu = graph.select(positive, logits, zero)?;
+    let negated = graph.unary(Unary::Negate, logits);
+    let below = graph.select(positive, negated, logits)?;
+    let product = graph.multiply(logits, target)?;
+    let difference = graph.subtract(relu, product)?;
+    let rest = graph.unary(Unary::Softplus, below);
+    graph.add(difference, rest)
+}
+
+fn from_probabilities(graph: &mut Graph, target: NodeId, probability: NodeId) -> Result<NodeId> {
+    let one = graph.constant(1.0);
+    let yes = clip(graph, probability)?;
+    let no = graph.subtract(one, yes)?;
+    let (log_yes, log_no) = (graph.unary(Unary::Log, yes), graph.unary(Unary::Log, no));
+    let rest = graph.subtract(one, target)?;
+    let yes = graph.multiply(target, log_yes)?;
+    let no = graph.multiply(rest, log_no)?;
+    let sum = graph.add(yes, no)?;
+    Ok(graph.unary(Unary::Negate, sum))
+}

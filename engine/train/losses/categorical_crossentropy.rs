@@ -1,0 +1,47 @@
+use super::{Loss, Prediction, clip, negative_log_softmax};
+use crate::error::Result;
+use crate::graph::{Graph, NodeId, Unary};
+
+/// −Σ target · log prediction over the classes, for one-hot targets.
+///
+/// Behind a softmax it is computed from the logits. Any other prediction is divided by its sum over the
+/// classes and kept within 1e-7 of 0 and 1, unless it is said to be logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CategoricalCrossentropy {
+    from_logits: bool,
+}
+
+impl CategoricalCrossentropy {
+    /// For predictions that are probabilities.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether predictions are logits, that is: the model has no softmax. Default false.
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
+    }
+}
+
+impl Loss for CategoricalCrossentropy {
+    fn name(&self) -> &'static str {
+        "categorical_crossentropy"
+    }
+
+    fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+        let last = graph.shape(prediction.value).rank() - 1;
+        let cost = match prediction.softmax_logits(self.from_logits) {
+            Some(logits) => negative_log_softmax(graph, logits)?,
+            None => {
+                let sum = graph.sum(prediction.value, &[last])?;
+                let share = graph.divide(prediction.value, sum)?;
+                let clipped = clip(graph, share)?;
+                let log = graph.unary(Unary::Log, clipped);
+                graph.unary(Unary::Negate, log)
+            }
+        };
+        let product = graph.multiply(target, cost)?;
+        graph.sum(product, &[last])
+    }
+}

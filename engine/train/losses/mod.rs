@@ -1,0 +1,130 @@
+//! Losses: how far a prediction lies from its target.
+
+mod binary_crossentropy;
+mod categorical_crossentropy;
+mod mean_absolute_error;
+mod mean_squared_error;
+mod sparse_categorical_crossentropy;
+
+pub use binary_crossentropy::BinaryCrossentropy;
+pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use mean_absolute_error::MeanAbsoluteError;
+pub use mean_squared_error::MeanSquaredError;
+pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
+
+use std::fmt::Debug;
+
+use crate::error::{Error, Result};
+use crate::graph::{Binary, Graph, NodeId, Unary};
+use crate::train::by_name;
+
+/// Probabilities are kept this far from 0 and 1 before their logarithm is taken.
+const EPSILON: f32 = 1e-7;
+
+/// What a model predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prediction {
+    /// The model's output, `[B, …]`.
+    pub value: NodeId,
+    /// What the last activation was computed from, where a loss can use that.
+    pub logits: Option<Logits>,
+}
+
+/// The input of a last activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// The output is the softmax of this node.
+    Softmax(NodeId),
+    /// The output is the sigmoid of this node.
+    Sigmoid(NodeId),
+}
+
+impl Prediction {
+    fn softmax_logits(&self, from_logits: bool) -> Option<NodeId> {
+        match self.logits {
+            Some(Logits::Softmax(node)) => Some(node),
+            _ => from_logits.then_some(self.value),
+        }
+    }
+
+    fn sigmoid_logits(&self, from_logits: bool) -> Option<NodeId> {
+        match self.logits {
+            Some(Logits::Sigmoid(node)) => Some(node),
+            _ => from_logits.then_some(self.value),
+        }
+    }
+}
+
+/// What a loss compares a prediction with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Floats of the prediction's shape.
+    Values,
+    /// Class numbers, of the prediction's shape without its last axis.
+    Labels,
+}
+
+/// How far a prediction lies from its target. What is trained on is the mean of [`Loss::values`].
+pub trait Loss: Send + Sync + Debug {
+    /// Keras's name, such as `mean_squared_error`.
+    fn name(&self) -> &'static str;
+
+    /// What it compares a prediction with.
+    fn targets(&self) -> Targets {
+        Targets::Values
+    }
+
+    /// One loss for each sample, or numbers whose mean is the sample's loss: floats `[B, …]`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId>;
+}
+
+type Make = fn() -> Box<dyn Loss>;
+
+const NAMES: [(&str, Make); 7] = [
+    ("categorical_crossentropy", || Box::new(CategoricalCrossentropy::new())),
+    ("sparse_categorical_crossentropy", || Box::new(SparseCategoricalCrossentropy::new())),
+    ("binary_crossentropy", || Box::new(BinaryCrossentropy::new())),
+    ("mean_squared_error", || Box::new(MeanSquaredError)),
+    ("mean_absolute_error", || Box::new(MeanAbsoluteError)),
+    ("mse", || Box::new(MeanSquaredError)),
+    ("mae", || Box::new(MeanAbsoluteError)),
+];
+
+impl TryFrom<&str> for Box<dyn Loss> {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self> {
+        by_name("compile", "loss", name, &NAMES).map(|make| make())
+    }
+}
+
+impl<L: Loss + 'static> From<L> for Box<dyn Loss> {
+    fn from(loss: L) -> Self {
+        Box::new(loss)
+    }
+}
+
+/// −log softmax(`logits`) over the last axis: the largest logit is taken off first, so that nothing overflows.
+fn negative_log_softmax(graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
+    let last = graph.shape(logits).rank() - 1;
+    let largest = graph.reduce(crate::graph::Reduction::Max, logits, &[last])?;
+    let largest = graph.detach(largest);
+    let shifted = graph.subtract(logits, largest)?;
+    let powers = graph.unary(Unary::Exp, shifted);
+    let sum = graph.sum(powers, &[last])?;
+    let log = graph.unary(Unary::Log, sum);
+    graph.subtract(log, shifted)
+}
+
+/// `probability` kept within 1e-7 of 0 and 1, as Keras does.
+fn clip(graph: &mut Graph, probability: NodeId) -> Result<NodeId> {
+    let (low, high) = (graph.constant(EPSILON), graph.constant(1.0 - EPSILON));
+    let above = graph.binary(Binary::Maximum, probability, low)?;
+    graph.binary(Binary::Minimum, above, high)
+}
+
+#[cfg(test)]
+mod tests;

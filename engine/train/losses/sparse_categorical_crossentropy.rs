@@ -1,0 +1,64 @@
+use super::{Loss, Prediction, Targets, clip, negative_log_softmax};
+use crate::error::Result;
+use crate::graph::{Comparison, Graph, NodeId, Unary};
+use crate::tensor::{Dim, Shape};
+
+/// −log of the prediction for the target's class, for targets that are class numbers.
+///
+/// Behind a softmax it is computed from the logits. The logarithm of any other prediction, kept within 1e-7
+/// of 0 and 1, takes the logits' place, unless it is said to be logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SparseCategoricalCrossentropy {
+    from_logits: bool,
+}
+
+impl SparseCategoricalCrossentropy {
+    /// For predictions that are probabilities.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether predictions are logits, that is: the model has no softmax. Default false.
+    pub fn from_logits(mut self, from_logits: bool) -> Self {
+        self.from_logits = from_logits;
+        self
+    }
+}
+
+impl Loss for SparseCategoricalCrossentropy {
+    fn name(&self) -> &'static str {
+        "sparse_categorical_crossentropy"
+    }
+
+    fn targets(&self) -> Targets {
+        Targets::Labels
+    }
+
+    fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+        let shape = graph.shape(prediction.value).clone();
+        let last = shape.rank() - 1;
+        let logits = match prediction.softmax_logits(self.from_logits) {
+            Some(logits) => logits,
+            None => {
+                let clipped = clip(graph, prediction.value)?;
+                graph.unary(Unary::Log, clipped)
+            }
+        };
+        let cost = negative_log_softmax(graph, logits)?;
+        let chosen = one_hot(graph, target, &shape)?;
+        let product = graph.multiply(chosen, cost)?;
+        graph.sum(product, &[last])
+    }
+}
+
+/// 1.0 at the label's class, 0.0 elsewhere, of `shape`.
+fn one_hot(graph: &mut Graph, labels: NodeId, shape: &Shape) -> Result<NodeId> {
+    let last = shape.rank() - 1;
+    let mut column = shape.clone();
+    column.0[last] = Dim::fixed(1);
+    let labels = graph.reshape(labels, &column)?;
+    let mut classes = Shape(vec![Dim::fixed(1); shape.rank()]);
+    classes.0[last] = shape.0[last];
+    let classes = graph.iota(&classes, last)?;
+    graph.compare(Comparison::Equal, labels, classes)
+}

@@ -1,0 +1,105 @@
+//! Whole training runs against Keras: same weights, same batches, every step's loss and the final weights.
+
+use serde_json::Value;
+
+use super::golden::Golden;
+use crate::cpu::plain::{Feed, Plain};
+use crate::graph::Graph;
+use crate::layers;
+use crate::model::{Purpose, Sequential};
+use crate::tensor::Tensor;
+use crate::train::optimizers::{Adam, Optimizer, Sgd};
+
+/// The model of a run, compiled.
+pub fn model(golden: &Golden) -> Sequential {
+    let mut model = Sequential::new();
+    for layer in golden.get("layers").as_array().unwrap() {
+        let mut made = layers::from_config(layer["class_name"].as_str().unwrap(), &layer["config"]).unwrap();
+        made.base_mut().set_trainable(layer["trainable"] != false);
+        model = model.add(made);
+    }
+    let metrics = golden.get("metrics").as_array().unwrap().iter();
+    let metrics: Vec<&str> = metrics.map(|m| m.as_str().unwrap()).collect();
+    let loss = golden.get("loss").as_str().unwrap();
+    model.compile(OfGolden(golden.get("optimizer")), loss, &metrics).unwrap();
+    model
+}
+
+struct OfGolden<'a>(&'a Value);
+
+impl TryFrom<OfGolden<'_>> for Box<dyn Optimizer> {
+    type Error = crate::Error;
+
+    fn try_from(OfGolden(json): OfGolden<'_>) -> crate::Result<Self> {
+        let config = &json["config"];
+        let rate = config["learning_rate"].as_f64().unwrap();
+        Ok(match json["class_name"].as_str() {
+            Some("SGD") => {
+                let momentum = config["momentum"].as_f64().unwrap();
+                Sgd::new(rate).momentum(momentum).nesterov(config["nesterov"] == true).into()
+            }
+            _ => Adam::new(rate).into(),
+        })
+    }
+}
+
+/// All samples; images as bytes, which the graph scales.
+pub fn inputs(golden: &Golden) -> Tensor {
+    let mut shape = vec![golden.count("samples")];
+    shape.extend(golden.input_shape());
+    if golden.get("inputs")["kind"] == "images" {
+        return Tensor::u8(&shape, golden.images()).unwrap().scaled(1.0 / 255.0);
+    }
+    Tensor::f32(&shape, golden.inputs()).unwrap()
+}
+
+/// All targets: class numbers for the sparse loss, floats for the others.
+pub fn targets(golden: &Golden) -> Tensor {
+    let mut shape = vec![golden.count("samples")];
+    shape.extend(golden.target_shape());
+    match golden.get("loss").as_str() {
+        Some("sparse_categorical_crossentropy") => Tensor::u32(&shape, golden.labels()).unwrap(),
+        _ => Tensor::f32(&shape, golden.targets()).unwrap(),
+    }
+}
+
+fn plain(graph: &Graph, golden: &Golden) -> Plain {
+    let mut plain = Plain::new(graph);
+    for (parameter, weight) in graph.parameters.iter().zip(golden.weights()) {
+        assert_eq!((&parameter.name, &parameter.shape), (&weight.name, &weight.shape));
+        let values: Vec<f64> = weight.values.iter().map(|&v| f64::from(v)).collect();
+        plain.set_parameter(parameter, &values).unwrap();
+    }
+    plain
+}
+
+/// The graph of every small run, computed in f64, follows Keras's f64 run. What differs are constants such
+/// as the learning rate, which both hold in f32: 2⁻²⁴ relative each, a few in each step, 10 steps.
+#[test]
+fn the_graph_follows_keras() {
+    for name in Golden::small().into_iter().chain(["xor"]) {
+        let golden = Golden::load(name);
+        let (x, y) = (inputs(&golden), targets(&golden));
+        let graph = model(&golden).graph(Purpose::Training, &x).unwrap();
+        let optimizer: Box<dyn Optimizer> = OfGolden(golden.get("optimizer")).try_into().unwrap();
+        let mut plain = plain(&graph, &golden);
+        let expected = golden.numbers("step_loss_f64");
+        for (step, expected) in expected.iter().enumerate() {
+            let rows = golden.batch(step);
+            let scalars = optimizer.scalars(step as u64 + 1).iter().map(|s| f64::from(s.1)).collect();
+            let tensors = vec![x.slice_rows(rows.clone()).unwrap(), y.slice_rows(rows.clone()).unwrap()];
+            let feed = Feed { batch: rows.len(), inputs: tensors, scalars, ..Feed::default() };
+            let result = plain.step(&graph, &feed).unwrap();
+            let loss = result.output("loss").unwrap().data[0];
+            assert!(
+                (loss - expected).abs() <= 1e-5 * expected,
+                "{name} step {step}: {loss}, Keras {expected}"
+            );
+        }
+        for (parameter, weight) in graph.parameters.iter().zip(golden.final_weights()) {
+            let values: Vec<f32> = plain.parameter(parameter).iter().map(|&v| v as f32).collect();
+            let error = weight.relative_error_f64(&values);
+            assert!(error <= 1e-5, "{name} {}: {error}", weight.name);
+        }
+    }
+}
