@@ -1,11 +1,15 @@
-//! Kernels, gradients and whole training runs against references.
+//! Kernels, gradients and whole training runs against references, with a view of the crate's inside.
 
 use crate::gpu::kernels;
 
 mod conv;
+mod differences;
 mod golden;
+mod gradients;
+mod graph;
 mod harness;
 mod matmul;
+mod random_graphs;
 mod shaders;
 mod trajectories;
 mod window;

@@ -30,7 +30,9 @@ impl Graph {
         }
         let mut shape = sa.0[..rank - 2].to_vec();
         shape.extend([m, n]);
-        Ok(self.push(Op::MatMul { transpose_a, transpose_b }, &[a, b], Shape(shape), Element::F32))
+        let shape = Shape(shape);
+        self.check_one_batch("matmul", &shape)?;
+        Ok(self.push(Op::MatMul { transpose_a, transpose_b }, &[a, b], shape, Element::F32))
     }
 
     /// dA = dC·op(B)ᵀ and dB = op(A)ᵀ·dC, each transposed where its operand was.
@@ -54,14 +56,7 @@ impl Graph {
     /// Images `[N, H, W, C]` with filters `[kh, kw, C, F]`: `[N, OH, OW, F]`.
     pub fn conv(&mut self, images: NodeId, filters: NodeId, window: Window) -> Result<NodeId> {
         let (x, w) = (self.image_shape("conv", images)?, self.image_shape("conv", filters)?);
-        let taps = [Dim::fixed(window.height.size), Dim::fixed(window.width.size)];
-        if w.0[..2] != taps || w.0[2] != x.0[3] || w.0[3].batch {
-            let expected = format!("[{}, {}, {}, filters]", taps[0], taps[1], x.0[3]);
-            let remedy = "the third size is the image's channels";
-            return Err(Error::shape(self.place("conv"), "the filters", w, expected, remedy));
-        }
-        let (height, width) = self.window_counts("conv", &x, &window)?;
-        let shape = Shape(vec![x.0[0], height, width, w.0[3]]);
+        let shape = self.conv_shape("conv", &x, &w, &window)?;
         Ok(self.push(Op::Conv(window), &[images, filters], shape, Element::F32))
     }
 
@@ -73,7 +68,9 @@ impl Graph {
         window: Window,
         images: &Shape,
     ) -> Result<NodeId> {
-        self.image_shape("conv_input_gradient", gradient)?;
+        let (operation, w) = ("conv_input_gradient", self.image_shape("conv_input_gradient", filters)?);
+        let expected = self.conv_shape(operation, images, &w, &window)?;
+        self.check_conv_gradient(operation, gradient, &expected)?;
         Ok(self.push(Op::ConvInputGradient(window), &[gradient, filters], images.clone(), Element::F32))
     }
 
@@ -85,8 +82,33 @@ impl Graph {
         window: Window,
         filters: &Shape,
     ) -> Result<NodeId> {
-        self.image_shape("conv_filter_gradient", gradient)?;
+        let (operation, x) = ("conv_filter_gradient", self.image_shape("conv_filter_gradient", images)?);
+        let expected = self.conv_shape(operation, &x, filters, &window)?;
+        self.check_conv_gradient(operation, gradient, &expected)?;
         Ok(self.push(Op::ConvFilterGradient(window), &[images, gradient], filters.clone(), Element::F32))
+    }
+
+    /// The shape of images of shape `x` convolved with filters of shape `w`.
+    fn conv_shape(&self, operation: &str, x: &Shape, w: &Shape, window: &Window) -> Result<Shape> {
+        self.check_image(operation, x)?;
+        self.check_image(operation, w)?;
+        let taps = [Dim::fixed(window.height.size), Dim::fixed(window.width.size)];
+        if w.0[..2] != taps || w.0[2] != x.0[3] {
+            let expected = format!("[{}, {}, {}, filters]", taps[0], taps[1], x.0[3]);
+            let remedy = "the third size is the image's channels";
+            return Err(Error::shape(self.place(operation), "the filters", w, expected, remedy));
+        }
+        let (height, width) = self.window_counts(operation, x, window)?;
+        Ok(Shape(vec![x.0[0], height, width, w.0[3]]))
+    }
+
+    fn check_conv_gradient(&self, operation: &str, gradient: NodeId, expected: &Shape) -> Result<()> {
+        self.check_element(operation, gradient, Element::F32)?;
+        if self.shape(gradient) == expected {
+            return Ok(());
+        }
+        let remedy = "give it the convolution's shape";
+        Err(Error::shape(self.place(operation), "the gradient", self.shape(gradient), expected, remedy))
     }
 
     /// The three passes are one trilinear form: the derivative of each is the other two.

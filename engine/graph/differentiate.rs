@@ -22,12 +22,20 @@ impl Graph {
     }
 
     /// The gradients of Σ `y`·`cotangent` with respect to each node of `targets`.
+    ///
+    /// # Errors
+    /// If `cotangent` has not the shape of `y`, and as [`Graph::gradients`].
     pub fn gradients_from(
         &mut self,
         y: NodeId,
         cotangent: NodeId,
         targets: &[NodeId],
     ) -> Result<Vec<NodeId>> {
+        if self.shape(cotangent) != self.shape(y) {
+            let remedy = "broadcast it first";
+            let (found, expected) = (self.shape(cotangent), self.shape(y));
+            return Err(Error::shape("gradients", "the cotangent", found, expected, remedy));
+        }
         let wanted = self.depends_on(targets, y);
         let mut flowing: Vec<Option<NodeId>> = vec![None; y.0 + 1];
         flowing[y.0] = Some(cotangent);

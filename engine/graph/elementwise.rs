@@ -110,7 +110,9 @@ impl Graph {
             }
             sizes.push(if x.is_one() { y } else { x });
         }
-        Ok(Shape(sizes))
+        let shape = Shape(sizes);
+        self.check_one_batch(operation, &shape)?;
+        Ok(shape)
     }
 
     /// The gradient of a broadcast: what was stretched is summed.

@@ -297,6 +297,15 @@ impl Graph {
         Err(Error::argument(self.place(operation), "axis", axis, expected))
     }
 
+    /// Sizes are c or c·B, so that no shape may hold the batch twice.
+    fn check_one_batch(&self, operation: &str, shape: &Shape) -> Result<()> {
+        if shape.0.iter().filter(|d| d.batch).count() <= 1 {
+            return Ok(());
+        }
+        let remedy = "keep one row for each sample: samples of a batch are not paired with each other";
+        Err(Error::shape(self.place(operation), "the result", shape, "one size with B at most", remedy))
+    }
+
     fn check_element(&self, operation: &str, node: NodeId, expected: Element) -> Result<()> {
         let found = self.node(node).element;
         if found == expected {

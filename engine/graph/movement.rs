@@ -22,6 +22,7 @@ impl Graph {
                 "keep the product of the sizes",
             ));
         }
+        self.check_one_batch("reshape", shape)?;
         let element = self.node(x).element;
         Ok(self.push(Op::Reshape, &[x], shape.clone(), element))
     }

@@ -113,6 +113,12 @@ impl Axis {
         let padded = length + self.before + self.after;
         if padded < self.span() { None } else { Some((padded - self.span()) / self.stride + 1) }
     }
+
+    /// Whether a tap of window `index` lies on one of `length` pixels: not all are padding.
+    pub fn sees(&self, index: usize, length: usize) -> bool {
+        let pixels = self.before..self.before + length;
+        (0..self.size).any(|tap| pixels.contains(&(index * self.stride + tap * self.dilation)))
+    }
 }
 
 /// A window over height and width.
@@ -247,9 +253,9 @@ impl Op {
     /// The operation's name, as printed forms show it.
     pub fn name(&self) -> String {
         match self {
-            Self::Unary(f) => format!("{f:?}").to_lowercase(),
-            Self::Binary(f) => format!("{f:?}").to_lowercase(),
-            Self::Compare(f) => format!("{f:?}").to_lowercase(),
+            Self::Unary(f) => snake_case(&format!("{f:?}")),
+            Self::Binary(f) => snake_case(&format!("{f:?}")),
+            Self::Compare(f) => snake_case(&format!("{f:?}")),
             Self::Reduce { kind, axes } => format!("{}{axes:?}", format!("{kind:?}").to_lowercase()),
             Self::Constant(Literal::F32(bits)) => format!("{:?}", f32::from_bits(*bits)),
             Self::Constant(Literal::U32(n)) => format!("{n}u"),
@@ -260,8 +266,20 @@ impl Op {
             other => {
                 let text = format!("{other:?}");
                 let end = text.find(['(', ' ']).unwrap_or(text.len());
-                text[..end].to_lowercase()
+                snake_case(&text[..end])
             }
         }
     }
+}
+
+/// `MaxPool` as `max_pool`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }

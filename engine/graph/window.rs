@@ -32,27 +32,28 @@ impl Graph {
 
     fn pooled_shape(&self, operation: &str, images: NodeId, window: &Window) -> Result<Shape> {
         let x = self.image_shape(operation, images)?;
-        for axis in [&window.height, &window.width] {
-            if axis.before >= axis.span() || axis.after >= axis.span() {
-                let expected = format!("less than the window's {} pixels", axis.span());
-                return Err(Error::argument(
-                    self.place(operation),
-                    "padding",
-                    axis.before.max(axis.after),
-                    expected,
-                ));
+        let (height, width) = self.window_counts(operation, &x, window)?;
+        for (axis, count, length) in [(&window.height, height, x.0[1]), (&window.width, width, x.0[2])] {
+            if !(0..count.factor).all(|i| axis.sees(i, length.factor)) {
+                let expected = "small enough that every window holds a pixel";
+                let padding = format!("{} before and {} after", axis.before, axis.after);
+                return Err(Error::argument(self.place(operation), "padding", padding, expected));
             }
         }
-        let (height, width) = self.window_counts(operation, &x, window)?;
         Ok(Shape(vec![x.0[0], height, width, x.0[3]]))
     }
 
     /// The shape of a node of four axes; only the first may contain the batch.
     pub(super) fn image_shape(&self, operation: &str, node: NodeId) -> Result<Shape> {
         self.check_element(operation, node, Element::F32)?;
-        let shape = self.shape(node).clone();
+        self.check_image(operation, self.shape(node))?;
+        Ok(self.shape(node).clone())
+    }
+
+    /// Fails unless `shape` has four axes and only the first may contain the batch.
+    pub(super) fn check_image(&self, operation: &str, shape: &Shape) -> Result<()> {
         if shape.rank() == 4 && shape.0[1..].iter().all(|d| !d.batch && d.factor > 0) {
-            return Ok(shape);
+            return Ok(());
         }
         let remedy = "give images of height, width and channels";
         Err(Error::shape(self.place(operation), "the input", shape, "[N, height, width, channels]", remedy))

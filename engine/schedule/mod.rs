@@ -71,7 +71,7 @@ struct Names(HashMap<String, usize>);
 impl Names {
     fn unique(&mut self, graph: &Graph, id: NodeId) -> String {
         let node = graph.node(id);
-        let op: String = node.op.name().chars().take_while(|c| c.is_alphanumeric()).collect();
+        let op: String = node.op.name().chars().take_while(|&c| c.is_alphanumeric() || c == '_').collect();
         let scope = if node.scope.is_empty() { "graph" } else { &node.scope };
         let name = format!("{scope}.{op}");
         let count = self.0.entry(name.clone()).or_insert(0);

@@ -85,7 +85,7 @@ pub(super) fn insert_copies(graph: &mut Graph) {
             let virtual_value =
                 to.node(source).op.is_immediate() || matches!(to.node(source).op, Op::Input(_));
             let taken = pack && (is_resident(&to, source) || packed.contains(&source));
-            if (is_anchor(graph, id) && virtual_value) || (pack && virtual_value) || taken {
+            if ((is_anchor(graph, id) || pack) && virtual_value) || taken {
                 *input = copy(&mut to, *input);
             }
             if pack {
