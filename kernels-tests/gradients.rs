@@ -157,6 +157,20 @@ fn ties_share() {
     assert_eq!(values[gradient[0].0].data, [2.0, 0.0, 2.0, 2.0, 0.0, 3.0, 0.0, 0.0]);
 }
 
+/// Equal operands take half the gradient each, whatever the other's shape.
+#[test]
+fn equal_operands_share() {
+    for f in [Binary::Maximum, Binary::Minimum] {
+        let mut g = Graph::new();
+        let (a, b) = (g.full(2.0, &shape(&[0, 3])), g.constant(2.0));
+        let y = g.binary(f, a, b).unwrap();
+        let gradients = g.gradients_from(y, y, &[a, b]).unwrap();
+        let values = Plain::new(&g).evaluate(&g, &Feed { batch: 2, ..Feed::default() }).unwrap();
+        assert_eq!(values[gradients[0].0].data, [1.0; 6]);
+        assert_eq!(values[gradients[1].0].data, [6.0]);
+    }
+}
+
 #[test]
 fn indices_and_casts_have_no_gradient() {
     check_no_gradient(&[shape(&[0, 3])], |g, x| {
