@@ -1,0 +1,95 @@
+//! Copies the factors of a product into the order in which the micro-kernel reads them.
+
+use super::level::Body;
+use super::parallel::even_parts;
+use super::tile::Tiles;
+
+/// A matrix in place: element `(i, j)` is `data[i·row + j·column]`.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+impl<'a> View<'a> {
+    /// The matrix without its first `rows` rows and `columns` columns.
+    pub(super) fn from(self, rows: usize, columns: usize) -> Self {
+        View { data: &self.data[rows * self.row + columns * self.column..], ..self }
+    }
+
+    /// The transpose.
+    pub(super) fn transposed(self) -> Self {
+        View { row: self.column, column: self.row, ..self }
+    }
+}
+
+/// Numbers that the panels of a right factor of `terms` rows and `columns` columns take.
+pub(super) fn panels_length(tiles: &Tiles, terms: usize, columns: usize) -> usize {
+    terms * columns.div_ceil(tiles.columns()) * tiles.columns()
+}
+
+/// Packs `terms` rows of columns `first..first + count` of a right factor: row after row, padded with zeros to `width`.
+pub(super) struct PackColumns<'a> {
+    pub(super) from: View<'a>,
+    pub(super) terms: usize,
+    pub(super) count: usize,
+    pub(super) width: usize,
+    pub(super) to: &'a mut [f32],
+}
+
+impl Body for PackColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let PackColumns { from, terms, count, width, to } = self;
+        let rows = to.chunks_exact_mut(width).take(terms);
+        if from.column == 1 {
+            for (t, row) in rows.enumerate() {
+                row[..count].copy_from_slice(&from.data[t * from.row..][..count]);
+                row[count..].fill(0.0);
+            }
+        } else {
+            for (t, row) in rows.enumerate() {
+                for (j, value) in row[..count].iter_mut().enumerate() {
+                    *value = from.data[t * from.row + j * from.column];
+                }
+                row[count..].fill(0.0);
+            }
+        }
+    }
+}
+
+/// Packs `rows` rows and `terms` columns of a left factor: tile after tile, each term after term.
+pub(super) struct PackRows<'a> {
+    pub(super) from: View<'a>,
+    pub(super) rows: usize,
+    pub(super) terms: usize,
+    pub(super) most: usize,
+    pub(super) to: &'a mut [f32],
+}
+
+impl Body for PackRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let PackRows { from, rows, terms, most, to } = self;
+        for (first, count) in even_parts(rows, most) {
+            let tile = &mut to[first * terms..][..count * terms];
+            let from = from.from(first, 0);
+            if from.row == 1 {
+                for (t, column) in tile.chunks_exact_mut(count).enumerate() {
+                    column.copy_from_slice(&from.data[t * from.column..][..count]);
+                }
+            } else {
+                for (t, column) in tile.chunks_exact_mut(count).enumerate() {
+                    for (r, value) in column.iter_mut().enumerate() {
+                        *value = from.data[r * from.row + t * from.column];
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Running pieces of work on the threads of the current rayon pool.
+
+use rayon::prelude::*;
+
+/// Multiply-adds (or a like measure) under which waking threads costs more than it saves: about 10 µs of work. Tests always
+/// use threads.
+const WORTH_THREADS: usize = if cfg!(test) { 1 } else { 1 << 20 };
+
+/// Calls `body` with each of `tasks`, on threads where `work`, the multiply-adds of all tasks together, is worth it.
+pub(super) fn for_each<T: Send>(tasks: Vec<T>, work: usize, body: impl Fn(T) + Sync) {
+    if work < WORTH_THREADS || tasks.len() < 2 {
+        tasks.into_iter().for_each(body);
+    } else {
+        tasks.into_par_iter().with_max_len(1).for_each(&body);
+    }
+}
+
+/// Calls `body` with the number of each piece of `piece` elements of `data`, and the piece.
+pub(super) fn for_pieces(
+    data: &mut [f32],
+    piece: usize,
+    work: usize,
+    body: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    if data.is_empty() {
+        return;
+    }
+    let tasks = data.chunks_mut(piece).enumerate().collect();
+    for_each(tasks, work, |(i, piece)| body(i, piece));
+}
+
+/// Cuts `0..size` into the fewest nearly equal parts of at most `most`: the length of each part, larger ones first.
+pub(super) fn even_parts(size: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let parts = size.div_ceil(most).max(1);
+    let (length, longer) = (size / parts, size % parts);
+    let start = move |part: usize| part * length + part.min(longer);
+    (0..parts).map(move |part| (start(part), start(part + 1) - start(part))).filter(|&(_, length)| length > 0)
+}

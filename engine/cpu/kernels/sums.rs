@@ -1,0 +1,153 @@
+//! Sums over the rows or the columns of a matrix.
+//!
+//! Rows are added in blocks of at most 512, and the blocks' sums in order, first within each of at most 64 pieces of work and then over
+//! them. A sum along a row has 16 partial sums, each over every 16th number of a block.
+
+use super::level::{Body, Level};
+use super::parallel::{even_parts, for_pieces};
+use super::scratch::with_scratch;
+
+/// Terms in one sum.
+const BLOCK: usize = 512;
+/// Most pieces of work.
+const PIECES: usize = 64;
+/// Partial sums along a row.
+const LANES: usize = 16;
+
+/// `to[i] += from[i]`.
+pub(super) struct Add<'a> {
+    pub(super) to: &'a mut [f32],
+    pub(super) from: &'a [f32],
+}
+
+impl Body for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to += from;
+        }
+    }
+}
+
+/// `to[j] += Σ over i of rows[i, j]`.
+pub(super) struct AddRows<'a> {
+    pub(super) to: &'a mut [f32],
+    pub(super) rows: &'a [f32],
+}
+
+impl Body for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let AddRows { to, rows } = self;
+        let columns = to.len();
+        for first in (0..columns).step_by(LANES) {
+            match to[first..].first_chunk_mut::<LANES>() {
+                Some(to) => {
+                    let mut sums = *to;
+                    for row in rows.chunks_exact(columns) {
+                        let row: &[f32; LANES] = row[first..].first_chunk().expect("as long as `to`");
+                        (0..LANES).for_each(|lane| sums[lane] += row[lane]);
+                    }
+                    *to = sums;
+                }
+                None => {
+                    for row in rows.chunks_exact(columns) {
+                        Add { to: &mut to[first..], from: &row[first..] }.run();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Computes `sums[j] = Σ over i of x[i, j]`; the matrix has as many columns as `sums` has elements.
+pub(crate) fn column_sums(x: &[f32], sums: &mut [f32]) {
+    let columns = sums.len();
+    sums.fill(0.0);
+    if x.is_empty() || columns == 0 {
+        return;
+    }
+    assert_eq!(x.len() % columns, 0, "{} numbers in {columns} columns", x.len());
+    // Rows of a narrow matrix are taken several at a time, so that a vector is full.
+    let together = (2 * LANES).div_ceil(columns);
+    let wide = together * columns;
+    let (body, rest) = x.split_at(x.len() / wide * wide);
+    let rows = (body.len() / wide).div_ceil(PIECES).next_multiple_of(BLOCK);
+    let pieces = (body.len() / wide).div_ceil(rows.max(1));
+    let level = Level::current();
+    with_scratch(pieces * wide, |partial| {
+        for_pieces(partial, wide, x.len(), |piece, sum| {
+            let x = &body[piece * rows * wide..];
+            column_sums_in_blocks(level, &x[..x.len().min(rows * wide)], sum);
+        });
+        let (sum, others) = partial.split_at_mut(wide.min(partial.len()));
+        for other in others.chunks_exact(wide) {
+            level.run(Add { to: sum, from: other });
+        }
+        for row in sum.chunks_exact(columns).chain(rest.chunks_exact(columns)) {
+            level.run(Add { to: sums, from: row });
+        }
+    });
+}
+
+fn column_sums_in_blocks(level: Level, x: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    with_scratch(sums.len(), |sum| {
+        for block in x.chunks(BLOCK * sum.len()) {
+            sum.fill(0.0);
+            level.run(AddRows { to: sum, rows: block });
+            level.run(Add { to: sums, from: sum });
+        }
+    });
+}
+
+/// Computes `sums[i] = Σ over j of x[i, j]`; the matrix has as many rows as `sums` has elements.
+pub(crate) fn row_sums(x: &[f32], sums: &mut [f32]) {
+    if sums.is_empty() {
+        return;
+    }
+    let columns = x.len() / sums.len();
+    assert_eq!(x.len(), columns * sums.len(), "{} numbers in {} rows", x.len(), sums.len());
+    let level = Level::current();
+    let rows = (1_usize << 16).div_ceil(columns.max(1));
+    for_pieces(sums, rows, x.len(), |piece, sums| {
+        let x = &x[piece * rows * columns..][..sums.len() * columns];
+        level.run(RowSums { x, columns, sums });
+    });
+}
+
+struct RowSums<'a> {
+    x: &'a [f32],
+    columns: usize,
+    sums: &'a mut [f32],
+}
+
+impl Body for RowSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (i, sum) in self.sums.iter_mut().enumerate() {
+            let row = &self.x[i * self.columns..][..self.columns];
+            *sum = even_parts(row.len(), LANES * BLOCK)
+                .map(|(start, count)| lane_sum(&row[start..start + count]))
+                .sum();
+        }
+    }
+}
+
+/// The sum of at most `LANES * BLOCK` numbers.
+#[inline(always)]
+fn lane_sum(row: &[f32]) -> f32 {
+    let mut sums = [0.0; LANES];
+    let (body, rest) = row.as_chunks::<LANES>();
+    for chunk in body {
+        (0..LANES).for_each(|lane| sums[lane] += chunk[lane]);
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, value)| *sum += value);
+    sums.iter().sum()
+}
