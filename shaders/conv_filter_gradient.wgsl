@@ -1,5 +1,5 @@
 // dw[kh, kw, c, f] = sum over (n, i, j) of x[n, i * stride - pad + kh * dilation, ..., c] · dy[n, i, j, f]
-// as a product of matrices, for matmul_tiled and matmul_register, which include what lies between the marks:
+// as a product of matrices, for matmul_tiled, which includes what lies between the marks:
 // A [KERNEL_H * KERNEL_W * CHANNELS, B * OUT_HEIGHT * OUT_WIDTH] is gathered from x, B is dy, C is dw. A last row of
 // ones makes the last row of C the gradient of the bias.
 

@@ -1,5 +1,5 @@
 // y[n, i, j, f] = sum over (kh, kw, c) of x[n, i * stride - pad + kh * dilation, ..., c] · w[kh, kw, c, f]
-// as a product of matrices, for matmul_tiled and matmul_register, which include what lies between the marks:
+// as a product of matrices, for matmul_tiled, which includes what lies between the marks:
 // A [B * OUT_HEIGHT * OUT_WIDTH, KERNEL_H * KERNEL_W * CHANNELS] is gathered from x, B is w, C is y.
 
 const OUTSIDE: u32 = 0xffffffffu;

@@ -1,5 +1,5 @@
 // dx[n, h, w, c] = sum over (kh, kw, f) of dy[n, i, j, f] · w[kh, kw, c, f] where i * stride - pad + kh * dilation = h,
-// as a product of matrices, for matmul_tiled and matmul_register, which include what lies between the marks:
+// as a product of matrices, for matmul_tiled, which includes what lies between the marks:
 // A [B * HEIGHT * WIDTH, KERNEL_H * KERNEL_W * FILTERS] is gathered from dy, B from w, C is dx.
 
 const OUTSIDE: u32 = 0xffffffffu;

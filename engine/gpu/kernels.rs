@@ -3,11 +3,13 @@
 //! Every file of `shaders/` is valid WGSL as it stands. A specialised kernel differs from its file in `const` and
 //! `alias` lines, in one-line functions, and in what stands between two marks; nothing else is touched.
 
-mod contract;
+mod conv;
+mod matmul;
 mod source;
 mod window;
 
-pub(crate) use contract::{ConvPass, ConvSpec, MatMulSpec, conv, matmul, matmul_naive};
+pub(crate) use conv::{ConvPass, ConvSpec, conv};
+pub(crate) use matmul::{MatMulSpec, matmul, matmul_naive};
 pub(crate) use source::Hooks;
 pub(crate) use window::{PoolKind, PoolSpec, SumColumnsSpec, pool, sum_columns, sum_partials};
 

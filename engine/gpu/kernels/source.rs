@@ -85,10 +85,10 @@ impl Source {
             .flag("STORE_RESULT", hooks.store_result)
     }
 
-    /// What stands between the marks, from another file, marked in the same way.
-    pub(super) fn addresses(mut self, file: &str) -> Self {
+    /// What stands between the marks `// begin NAME` and `// end NAME`, from another file, marked in the same way.
+    pub(super) fn section(mut self, name: &str, file: &str) -> Self {
         let other = Self::new(file);
-        let section = |s: &Self| s.find("// begin addresses")..s.find("// end addresses");
+        let section = |s: &Self| s.find(&format!("// begin {name}"))..s.find(&format!("// end {name}"));
         let new = other.lines[section(&other)].to_vec();
         let old = section(&self);
         self.lines.splice(old, new);
