@@ -47,7 +47,7 @@ pub(crate) fn conv2d(
     with_scratch(panels_length(&tiles, terms, channels), |panels| {
         let columns = View { data: filter, row: channels, column: 1 };
         pack_panels(&tiles, terms, channels, panels, |first, count, width, to| {
-            level.run(PackColumns { from: columns.from(0, first), terms, count, width, to });
+            level.run(PackColumns { level, from: columns.from(0, first), terms, count, width, to });
         });
         let filter = Packed { tiles, panels, terms, channels };
         let work = output.len() * terms;
@@ -102,7 +102,7 @@ pub(crate) fn conv2d_input_gradient(
             for (tap, to) in to.chunks_mut(width * channels).take(taps).enumerate() {
                 let data = &filter[(taps - 1 - tap) * input.channels * channels..];
                 let from = View { data, row: 1, column: channels }.from(0, first);
-                level.run(PackColumns { from, terms: channels, count, width, to });
+                level.run(PackColumns { level, from, terms: channels, count, width, to });
             }
         });
         let filter = Packed { tiles, panels, terms, channels: input.channels };

@@ -47,7 +47,7 @@ pub(crate) fn matmul(a: &[f32], b: &[f32], c: &mut [f32], shape: Matmul, epilogu
     let a = if shape.transpose_a { stored(a, m).transposed() } else { stored(a, k) };
     let b = if shape.transpose_b { stored(b, k).transposed() } else { stored(b, n) };
     let level = Level::current();
-    let product = Product { a, b, m, n, k, level, tiles: Tiles::of(level) };
+    let product = Product { a, b, m, n, k, level, tiles: Tiles::of(level), in_place: 0 }.reading_in_place();
     match product.way() {
         Way::Plain => plain(&product, c, epilogue),
         Way::Rows => by_rows(&product, c, epilogue),
@@ -67,6 +67,8 @@ struct Product<'a> {
     k: usize,
     level: Level,
     tiles: Tiles,
+    /// Columns of the right factor that are read where they are; those after them are packed.
+    in_place: usize,
 }
 
 /// How a product is divided.
@@ -106,6 +108,22 @@ impl Product<'_> {
     /// The product whose result is the transpose of this one's.
     fn transposed(self) -> Self {
         Product { a: self.b.transposed(), b: self.a.transposed(), m: self.n, n: self.m, ..self }
+            .reading_in_place()
+    }
+
+    /// The product with full panels of the right factor left in place, where they are rows of neighbours and are read
+    /// too few times to be worth packing.
+    fn reading_in_place(self) -> Self {
+        let few = self.b.column == 1 && self.m <= 4 * self.tiles.rows();
+        Product {
+            in_place: if few { self.n / self.tiles.columns() * self.tiles.columns() } else { 0 },
+            ..self
+        }
+    }
+
+    /// Numbers that the packed columns take.
+    fn packed_length(&self) -> usize {
+        panels_length(&self.tiles, self.k, self.n - self.in_place)
     }
 
     /// The part that gives `count` rows from `first`.
@@ -115,7 +133,12 @@ impl Product<'_> {
 
     /// The part that gives `count` columns from `first`.
     fn columns(self, first: usize, count: usize) -> Self {
-        Product { b: self.b.from(0, first), n: count, ..self }
+        Product {
+            b: self.b.from(0, first),
+            n: count,
+            in_place: self.in_place.saturating_sub(first).min(count),
+            ..self
+        }
     }
 
     /// The partial product of `count` terms from `first`.
@@ -123,12 +146,19 @@ impl Product<'_> {
         Product { a: self.a.from(0, first), b: self.b.from(first, 0), k: count, ..self }
     }
 
-    /// Packs panel `number` of the right factor.
+    /// Packs panel `number` of those columns of the right factor that are not left in place.
     fn pack_panel(&self, number: usize, to: &mut [f32]) {
-        let first = number * self.tiles.columns();
+        let first = self.in_place + number * self.tiles.columns();
         let count = (self.n - first).min(self.tiles.columns());
         let from = self.b.from(0, first);
-        self.level.run(PackColumns { from, terms: self.k, count, width: self.tiles.width(count), to });
+        self.level.run(PackColumns {
+            level: self.level,
+            from,
+            terms: self.k,
+            count,
+            width: self.tiles.width(count),
+            to,
+        });
     }
 
     /// Computes the product on this thread, from packed panels, into (or onto) `out`, whose rows lie `out_row` apart.
@@ -137,7 +167,7 @@ impl Product<'_> {
             for (start, terms) in even_parts(self.k, BLOCK) {
                 let from = self.a.from(0, start);
                 let (rows, most) = (self.m, self.tiles.rows());
-                self.level.run(PackRows { from, rows, terms, most, to: packed });
+                self.level.run(PackRows { level: self.level, from, rows, terms, most, to: packed });
                 self.compute_block(packed, panels, [start, terms], out, out_row, add || start > 0);
             }
         })
@@ -154,16 +184,19 @@ impl Product<'_> {
         add: bool,
     ) {
         let wide = self.tiles.columns();
-        for (number, panel) in panels.chunks(wide * self.k).enumerate() {
-            let column = number * wide;
+        for column in (0..self.n).step_by(wide) {
             let columns = (self.n - column).min(wide);
+            let (b, b_term) = match column.checked_sub(self.in_place) {
+                Some(packed) => (&panels[packed * self.k..], self.tiles.width(columns)),
+                None => (&self.b.data[column..], self.b.row),
+            };
             for (row, rows) in even_parts(self.m, self.tiles.rows()) {
                 let factors = Factors {
                     a: &packed[row * terms..],
                     a_row: 1,
                     a_term: rows,
-                    b: panel,
-                    b_term: self.tiles.width(columns),
+                    b,
+                    b_term,
                     runs: &[Run { a: 0, b: start, terms }],
                 };
                 self.tiles.multiply(
@@ -179,7 +212,7 @@ impl Product<'_> {
 
     /// Packs the right factor on this thread and computes the product into `out`.
     fn pack_and_compute(&self, out: &mut [f32], out_row: usize) {
-        with_scratch(panels_length(&self.tiles, self.k, self.n), |panels| {
+        with_scratch(self.packed_length(), |panels| {
             for (number, panel) in panels.chunks_mut(self.tiles.columns() * self.k).enumerate() {
                 self.pack_panel(number, panel);
             }
@@ -217,7 +250,7 @@ fn by_rows(product: &Product<'_>, c: &mut [f32], epilogue: Option<Epilogue<'_>>)
     let slab = (SLAB / n / BLOCK).max(1) * BLOCK;
     for (start, terms) in even_parts(product.k, slab) {
         let part = product.terms(start, terms);
-        with_scratch(panels_length(&tiles, terms, n), |panels| {
+        with_scratch(part.packed_length(), |panels| {
             for_pieces(panels, tiles.columns() * terms, 8 * terms * n, |number, panel| {
                 part.pack_panel(number, panel)
             });

@@ -19,6 +19,7 @@ mod pooling;
 mod scratch;
 mod sums;
 mod tile;
+mod transpose;
 
 pub(crate) use convolution::{conv2d, conv2d_input_gradient};
 pub(crate) use filter_gradient::conv2d_filter_gradient;

@@ -1,8 +1,9 @@
 //! Copies the factors of a product into the order in which the micro-kernel reads them.
 
-use super::level::Body;
+use super::level::{Body, Level};
 use super::parallel::even_parts;
 use super::tile::Tiles;
+use super::transpose::transpose;
 
 /// A matrix in place: element `(i, j)` is `data[i·row + j·column]`.
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ pub(super) fn panels_length(tiles: &Tiles, terms: usize, columns: usize) -> usiz
 
 /// Packs `terms` rows of columns `first..first + count` of a right factor: row after row, padded with zeros to `width`.
 pub(super) struct PackColumns<'a> {
+    pub(super) level: Level,
     pub(super) from: View<'a>,
     pub(super) terms: usize,
     pub(super) count: usize,
@@ -43,7 +45,7 @@ impl Body for PackColumns<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let PackColumns { from, terms, count, width, to } = self;
+        let PackColumns { level, from, terms, count, width, to } = self;
         let rows = to.chunks_exact_mut(width).take(terms);
         if from.column == 1 {
             for (t, row) in rows.enumerate() {
@@ -51,18 +53,16 @@ impl Body for PackColumns<'_> {
                 row[count..].fill(0.0);
             }
         } else {
-            for (t, row) in rows.enumerate() {
-                for (j, value) in row[..count].iter_mut().enumerate() {
-                    *value = from.data[t * from.row + j * from.column];
-                }
-                row[count..].fill(0.0);
-            }
+            assert_eq!(from.row, 1, "rows or columns are neighbours");
+            rows.for_each(|row| row[count..].fill(0.0));
+            transpose(level, from.data, from.column, [count, terms], to, width);
         }
     }
 }
 
 /// Packs `rows` rows and `terms` columns of a left factor: tile after tile, each term after term.
 pub(super) struct PackRows<'a> {
+    pub(super) level: Level,
     pub(super) from: View<'a>,
     pub(super) rows: usize,
     pub(super) terms: usize,
@@ -75,7 +75,7 @@ impl Body for PackRows<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let PackRows { from, rows, terms, most, to } = self;
+        let PackRows { level, from, rows, terms, most, to } = self;
         for (first, count) in even_parts(rows, most) {
             let tile = &mut to[first * terms..][..count * terms];
             let from = from.from(first, 0);
@@ -84,11 +84,8 @@ impl Body for PackRows<'_> {
                     column.copy_from_slice(&from.data[t * from.column..][..count]);
                 }
             } else {
-                for (t, column) in tile.chunks_exact_mut(count).enumerate() {
-                    for (r, value) in column.iter_mut().enumerate() {
-                        *value = from.data[r * from.row + t * from.column];
-                    }
-                }
+                assert_eq!(from.column, 1, "rows or columns are neighbours");
+                transpose(level, from.data, from.row, [count, terms], tile, count);
             }
         }
     }

@@ -222,10 +222,25 @@ fn lanes_mut<const L: usize>(from: &mut [f32], start: usize) -> &mut [f32; L] {
     from[start..].first_chunk_mut().expect("the pixel's channels")
 }
 
-/// Whether `value` takes the place of `best`: it is greater, or the first NaN.
+/// The maximum of `L` channels under a window; NaN, once met, stays.
 #[inline(always)]
-fn beats(value: f32, best: f32) -> bool {
-    (value > best) | (value.is_nan() & !best.is_nan())
+fn maxima<const L: usize>(
+    x: &[f32],
+    place: &Place<'_>,
+    channel: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) -> [f32; L] {
+    let mut best = [f32::NEG_INFINITY; L];
+    for row in rows {
+        for column in columns.clone() {
+            let values = lanes::<L>(x, place.input_at(row, column, channel));
+            for (best, &value) in best.iter_mut().zip(values) {
+                *best = if (value > *best) | value.is_nan() { value } else { *best };
+            }
+        }
+    }
+    best
 }
 
 struct Maxima<'a> {
@@ -253,15 +268,7 @@ impl Windows for Maxima<'_> {
         rows: Range<usize>,
         columns: Range<usize>,
     ) {
-        let mut best = [f32::NEG_INFINITY; L];
-        for row in rows {
-            for column in columns.clone() {
-                let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
-                for (best, &value) in best.iter_mut().zip(values) {
-                    *best = if beats(value, *best) { value } else { *best };
-                }
-            }
-        }
+        let best = maxima::<L>(self.x, &self.place, channel, rows, columns);
         *lanes_mut(self.y, at - self.place.rows.start * self.place.output.row()) = best;
     }
 }
@@ -337,29 +344,18 @@ impl Windows for MaximumGradients<'_> {
         rows: Range<usize>,
         columns: Range<usize>,
     ) {
-        let mut best = [f32::NEG_INFINITY; L];
-        let mut places = [0_u32; L];
-        let mut number = 0;
-        for row in rows.clone() {
-            for column in columns.clone() {
-                let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
-                for lane in 0..L {
-                    let better = beats(values[lane], best[lane]);
-                    best[lane] = if better { values[lane] } else { best[lane] };
-                    places[lane] = if better { number } else { places[lane] };
-                }
-                number += 1;
-            }
-        }
-        let dy = lanes::<L>(self.dy, at);
-        number = 0;
+        let best = maxima::<L>(self.x, &self.place, channel, rows.clone(), columns.clone());
+        // What is left to give: nothing after the first place of the maximum.
+        let mut left = *lanes::<L>(self.dy, at);
         for row in rows {
             for column in columns.clone() {
+                let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
                 let dx = lanes_mut::<L>(self.dx, self.place.input_at(row - self.start, column, channel));
-                for lane in 0..L {
-                    dx[lane] += if places[lane] == number { dy[lane] } else { 0.0 };
+                for (((dx, left), &value), &best) in dx.iter_mut().zip(&mut left).zip(values).zip(&best) {
+                    let here = (value == best) | (value.is_nan() & best.is_nan());
+                    *dx += if here { *left } else { 0.0 };
+                    *left = if here { 0.0 } else { *left };
                 }
-                number += 1;
             }
         }
     }

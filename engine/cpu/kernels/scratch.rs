@@ -13,7 +13,12 @@ thread_local! {
 
 /// Calls `body` with `length` numbers of unknown content that start at a cache line. Calls may nest.
 pub(super) fn with_scratch<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let mut buffer = FREE.with_borrow_mut(|free| {
+        let fits = free.iter().enumerate().filter(|(_, buffer)| buffer.len() >= length + LINE);
+        let least = fits.min_by_key(|(_, buffer)| buffer.len()).map(|(i, _)| i);
+        // Where none is long enough, a longer one takes the place of another.
+        least.map(|i| free.swap_remove(i)).or_else(|| free.pop()).unwrap_or_default()
+    });
     if buffer.len() < length + LINE {
         buffer = vec![0.0; length + LINE];
     }

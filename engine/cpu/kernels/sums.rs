@@ -4,7 +4,7 @@
 //! them. A sum along a row has 16 partial sums, each over every 16th number of a block.
 
 use super::level::{Body, Level};
-use super::parallel::{even_parts, for_pieces};
+use super::parallel::for_pieces;
 use super::scratch::with_scratch;
 
 /// Terms in one sum.
@@ -133,9 +133,7 @@ impl Body for RowSums<'_> {
     fn run(self) {
         for (i, sum) in self.sums.iter_mut().enumerate() {
             let row = &self.x[i * self.columns..][..self.columns];
-            *sum = even_parts(row.len(), LANES * BLOCK)
-                .map(|(start, count)| lane_sum(&row[start..start + count]))
-                .sum();
+            *sum = row.chunks(LANES * BLOCK).map(lane_sum).sum();
         }
     }
 }
@@ -143,11 +141,16 @@ impl Body for RowSums<'_> {
 /// The sum of at most `LANES * BLOCK` numbers.
 #[inline(always)]
 fn lane_sum(row: &[f32]) -> f32 {
+    if row.len() < 2 * LANES {
+        return row.iter().sum();
+    }
     let mut sums = [0.0; LANES];
     let (body, rest) = row.as_chunks::<LANES>();
     for chunk in body {
         (0..LANES).for_each(|lane| sums[lane] += chunk[lane]);
     }
-    sums.iter_mut().zip(rest).for_each(|(sum, value)| *sum += value);
-    sums.iter().sum()
+    let halve =
+        |sums: &mut [f32; LANES], half: usize| (0..half).for_each(|lane| sums[lane] += sums[lane + half]);
+    [8, 4, 2, 1].into_iter().for_each(|half| halve(&mut sums, half));
+    sums[0] + rest.iter().sum::<f32>()
 }
