@@ -171,10 +171,15 @@ fn the_filter_gradient_needs_no_bias_gradient() {
 
 #[test]
 fn like_terms_over_a_large_batch_are_within_the_bound() {
-    let mut case = Case::new(&mut Random(5), images(16, 30, 62, 2), 3, Window2d::valid([3, 3]));
-    case.x.fill(0.1);
-    case.dy.fill(0.1);
-    case.check();
+    for (input, kernel) in
+        [(images(16, 30, 62, 2), [3, 3]), (images(1, 200, 600, 1), [1, 1]), (images(1, 3, 4, 30_000), [1, 1])]
+    {
+        let mut case = Case::new(&mut Random(5), input, 2, Window2d::valid(kernel));
+        case.x.fill(0.1);
+        case.dy.fill(0.1);
+        case.filter.fill(0.1);
+        case.check();
+    }
 }
 
 #[test]
