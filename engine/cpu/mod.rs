@@ -3,6 +3,37 @@
 pub mod plain;
 
 #[cfg(feature = "cpu")]
+mod anchor;
+#[cfg(feature = "cpu")]
+mod engine;
 // Some kernels are called by tests and benches only.
+#[cfg(feature = "cpu")]
 #[allow(dead_code, unused_imports)]
 pub(crate) mod kernels;
+#[cfg(feature = "cpu")]
+mod memory;
+#[cfg(feature = "cpu")]
+mod movement;
+#[cfg(feature = "cpu")]
+mod prepare;
+#[cfg(feature = "cpu")]
+mod profile;
+#[cfg(feature = "cpu")]
+mod region;
+#[cfg(feature = "cpu")]
+mod rows;
+#[cfg(all(test, feature = "cpu"))]
+mod tests;
+#[cfg(feature = "cpu")]
+mod walk;
+
+#[cfg(feature = "cpu")]
+pub use engine::Engine;
+
+/// A program that an engine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramId(pub usize);
+
+/// A program together with the data set it runs on and the buffers of its outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BindingId(pub usize);

@@ -1,7 +1,7 @@
 //! Which nodes are computed where they are used, and which once for all.
 
-use crate::graph::{Graph, NodeId, Op, Reduction, Unary};
-use crate::tensor::Dim;
+use crate::graph::{Element, Graph, NodeId, Op, Reduction, Unary};
+use crate::tensor::{Dim, Shape};
 
 use super::program::storage;
 
@@ -70,7 +70,7 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
-/// are gathered or computed on the fly, outputs and assignments of what lies elsewhere.
+/// are gathered or computed on the fly, inputs that are stretched, outputs and assignments of what lies elsewhere.
 pub(super) fn insert_copies(graph: &mut Graph) {
     let mut to = graph.clone();
     to.nodes.clear();
@@ -85,7 +85,10 @@ pub(super) fn insert_copies(graph: &mut Graph) {
             let virtual_value =
                 to.node(source).op.is_immediate() || matches!(to.node(source).op, Op::Input(_));
             let taken = pack && (is_resident(&to, source) || packed.contains(&source));
-            if ((is_anchor(graph, id) || pack) && virtual_value) || taken {
+            let sizes = [to.shape(*input), &node.shape].map(Shape::count);
+            let stretched = node.op.is_elementwise() && sizes[0] != sizes[1];
+            let gathered_anew = stretched && matches!(to.node(source).op, Op::Input(_));
+            if ((is_anchor(graph, id) || pack) && virtual_value) || taken || gathered_anew {
                 *input = copy(&mut to, *input);
             }
             if pack {
@@ -110,8 +113,13 @@ pub(super) fn insert_copies(graph: &mut Graph) {
     *graph = to;
 }
 
+/// The same numbers in memory, where bytes become integers.
 fn copy(graph: &mut Graph, x: NodeId) -> NodeId {
-    graph.detach(x)
+    if graph.node(x).element == Element::F32 {
+        return graph.detach(x);
+    }
+    let shape = graph.shape(x).clone();
+    graph.push(Op::Cast, &[x], shape, Element::U32)
 }
 
 /// For each node, whether it is computed once and kept: in memory, or in the kernel that uses it.

@@ -1,0 +1,332 @@
+//! The executor of Programs on host threads.
+
+use std::sync::Arc;
+
+use super::kernels::Level;
+use super::memory::{Arena, Context, OutputBuffer};
+use super::prepare::Prepared;
+use super::profile::Profile;
+use super::{BindingId, ProgramId};
+use crate::error::{Error, Result};
+use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
+use crate::schedule::{Program, Step};
+use crate::tensor::{Dim, Tensor, Values};
+
+/// Runs the programs of one model on the threads of this machine.
+///
+/// All memory is made by [`Engine::set_variables`], [`Engine::load`] and [`Engine::bind`]; a step makes none. Results
+/// are bitwise the same for any number of threads. With the environment variable `GRADUS_PROFILE` set, the time that
+/// each kernel took goes to standard error when its program is unloaded or the engine dropped.
+pub struct Engine {
+    pool: rayon::ThreadPool,
+    variables: Vec<Arena>,
+    programs: Vec<Option<Loaded>>,
+    bindings: Vec<Option<Binding>>,
+}
+
+struct Loaded {
+    program: Program,
+    kernels: Vec<Prepared>,
+    activations: Arena,
+    gradients: Vec<Arena>,
+    spare: Arena,
+    profile: Option<Profile>,
+}
+
+struct Binding {
+    program: usize,
+    inputs: Vec<Arc<Tensor>>,
+    rows: usize,
+    order: Vec<u32>,
+    outputs: Vec<OutputBuffer>,
+    steps: usize,
+}
+
+impl Engine {
+    /// An engine of `threads` threads; by default as many as the machine runs at once.
+    ///
+    /// # Errors
+    /// If `threads` is 0, or the system gives no threads.
+    pub fn new(threads: Option<usize>) -> Result<Self> {
+        if threads == Some(0) {
+            return Err(Error::argument("CPU", "number of threads", 0, "at least 1"));
+        }
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = builder
+            .thread_name(|i| format!("gradus-{i}"))
+            .build()
+            .map_err(|error| Error::device("CPU", error, "raise the limit on threads of this process"))?;
+        Ok(Self { pool, variables: Vec::new(), programs: Vec::new(), bindings: Vec::new() })
+    }
+
+    /// The device for people: `CPU, 2 threads, AVX-512`.
+    pub fn describe(&self) -> String {
+        let level = match Level::current() {
+            Level::Avx512 => "AVX-512",
+            Level::Avx2 => "AVX2",
+            Level::Plain => std::env::consts::ARCH,
+        };
+        let threads = self.pool.current_num_threads();
+        format!("CPU, {threads} thread{}, {level}", if threads == 1 { "" } else { "s" })
+    }
+
+    /// Makes the variables of a model, filled with zeros. Those that exist with the same size keep their values.
+    pub fn set_variables(&mut self, variables: &[Variable]) -> Result<()> {
+        self.variables.truncate(variables.len());
+        for (i, variable) in variables.iter().enumerate() {
+            let words = variable.segments * SEGMENT;
+            match self.variables.get_mut(i) {
+                Some(arena) if arena.len() == words => {}
+                Some(arena) => *arena = Arena::new(words),
+                None => self.variables.push(Arena::new(words)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a variable its values.
+    ///
+    /// # Errors
+    /// If there is no such variable, or it has another number of elements.
+    pub fn write_variable(&mut self, id: VariableId, values: &[f32]) -> Result<()> {
+        let arena = self.variable(id, "Engine::write_variable")?;
+        if arena.len() != values.len() {
+            let expected = format!("{}, the size of variable {}", arena.len(), id.0);
+            return Err(Error::argument(
+                "Engine::write_variable",
+                "number of values",
+                values.len(),
+                expected,
+            ));
+        }
+        arena.write(0..values.len()).copy_from_slice(values);
+        Ok(())
+    }
+
+    /// The values of a variable.
+    ///
+    /// # Errors
+    /// If there is no such variable.
+    pub async fn read_variable(&self, id: VariableId) -> Result<Vec<f32>> {
+        let arena = self.variable(id, "Engine::read_variable")?;
+        Ok(arena.read(0..arena.len()).to_vec())
+    }
+
+    fn variable(&self, id: VariableId, call: &str) -> Result<&Arena> {
+        self.variables.get(id.0).ok_or_else(|| {
+            let problem = format!("there is no variable {}", id.0);
+            Error::order(call, problem, "call Engine::set_variables with all variables of the model first")
+        })
+    }
+
+    /// Prepares a program and makes its memory.
+    ///
+    /// # Errors
+    /// If a variable of the program is missing or has another size.
+    pub fn load(&mut self, program: Program) -> Result<ProgramId> {
+        for (i, variable) in program.graph.variables.iter().enumerate() {
+            let found = self.variable(VariableId(i), "Engine::load")?.len();
+            if found != variable.segments * SEGMENT {
+                let expected = format!("{}, as in the program", variable.segments * SEGMENT);
+                let argument = format!("size of variable {:?}", variable.name);
+                return Err(Error::argument("Engine::load", argument, found, expected));
+            }
+        }
+        let loaded = Loaded::new(program);
+        self.pool.broadcast(|_| loaded.kernels.iter().for_each(Prepared::reserve));
+        self.programs.push(Some(loaded));
+        Ok(ProgramId(self.programs.len() - 1))
+    }
+
+    /// Gives a program its data sets, one for each input of the graph in order, with as many samples each, and
+    /// room for the outputs of `steps` steps.
+    ///
+    /// # Errors
+    /// If the program is not loaded, or a data set has another shape or element type than its input.
+    pub fn bind(&mut self, program: ProgramId, inputs: &[Arc<Tensor>], steps: usize) -> Result<BindingId> {
+        let loaded = find(&self.programs, program.0, "Engine::bind", "program")?;
+        let expected = &loaded.program.graph.inputs;
+        if inputs.len() != expected.len() {
+            let expected = format!("{}, one for each input of the graph", expected.len());
+            return Err(Error::argument("Engine::bind", "number of data sets", inputs.len(), expected));
+        }
+        let rows = inputs.first().map_or(loaded.program.max_batch, |tensor| tensor.rows());
+        for (tensor, input) in inputs.iter().zip(expected) {
+            check_input(tensor, input, rows)?;
+        }
+        let order = (0..rows as u32).collect();
+        let outputs = loaded.outputs(rows, steps);
+        let binding = Binding { program: program.0, inputs: inputs.to_vec(), rows, order, outputs, steps };
+        self.bindings.push(Some(binding));
+        Ok(BindingId(self.bindings.len() - 1))
+    }
+
+    /// Sets the order in which steps take the samples of the data sets; at first it is the order of the data.
+    ///
+    /// # Errors
+    /// If the binding does not exist, or `order` names a sample that is not there or more samples than there are.
+    pub fn set_order(&mut self, binding: BindingId, order: &[u32]) -> Result<()> {
+        let binding = find_mut(&mut self.bindings, binding.0, "Engine::set_order", "binding")?;
+        if order.len() > binding.rows {
+            let expected = format!("at most {}, as many as there are", binding.rows);
+            return Err(Error::argument("Engine::set_order", "number of samples", order.len(), expected));
+        }
+        if let Some(sample) = order.iter().find(|&&sample| sample as usize >= binding.rows) {
+            let expected = format!("below {}, the number of samples", binding.rows);
+            return Err(Error::argument("Engine::set_order", "sample", sample, expected));
+        }
+        binding.order.clear();
+        binding.order.extend_from_slice(order);
+        Ok(())
+    }
+
+    /// Runs steps one after the other.
+    ///
+    /// # Errors
+    /// If the binding does not exist, or a step lies outside of its data, its outputs or the program's batch.
+    pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        let binding = find(&self.bindings, binding.0, "Engine::run", "binding")?;
+        let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
+        steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
+        let variables = &self.variables;
+        self.pool.install(|| steps.iter().for_each(|step| loaded.step(binding, step, variables)));
+        Ok(())
+    }
+
+    /// The outputs of all steps run: for each output of the graph, one number for each step, or the rows of the
+    /// samples, in the order in which the steps took them.
+    ///
+    /// # Errors
+    /// If the binding does not exist.
+    pub async fn outputs(&mut self, binding: BindingId) -> Result<Vec<Vec<f32>>> {
+        let binding = find(&self.bindings, binding.0, "Engine::outputs", "binding")?;
+        Ok(binding.outputs.iter().map(|output| output.words.read(0..output.words.len()).to_vec()).collect())
+    }
+
+    /// Gives back the memory of a binding.
+    pub fn release(&mut self, binding: BindingId) {
+        if let Some(slot) = self.bindings.get_mut(binding.0) {
+            *slot = None;
+        }
+    }
+
+    /// Gives back the memory of a program and of its bindings.
+    pub fn unload(&mut self, program: ProgramId) {
+        if let Some(slot) = self.programs.get_mut(program.0) {
+            *slot = None;
+        }
+        for slot in &mut self.bindings {
+            if slot.as_ref().is_some_and(|binding| binding.program == program.0) {
+                *slot = None;
+            }
+        }
+    }
+}
+
+fn gone(call: &str, what: &str) -> Error {
+    let remedy = if what == "program" { "load it again" } else { "bind the program again" };
+    Error::order(call, format!("the {what} was given back"), remedy)
+}
+
+fn find<'a, T>(slots: &'a [Option<T>], id: usize, call: &str, what: &str) -> Result<&'a T> {
+    slots.get(id).and_then(Option::as_ref).ok_or_else(|| gone(call, what))
+}
+
+fn find_mut<'a, T>(slots: &'a mut [Option<T>], id: usize, call: &str, what: &str) -> Result<&'a mut T> {
+    slots.get_mut(id).and_then(Option::as_mut).ok_or_else(|| gone(call, what))
+}
+
+fn check_input(tensor: &Tensor, input: &Input, rows: usize) -> Result<()> {
+    let place = format!("input {:?}", input.name);
+    let row = tensor.shape().get(1..).unwrap_or_default();
+    if row != input.row || tensor.rows() != rows {
+        let expected = format!("{rows} samples of shape {:?}", input.row);
+        let found = format!("{:?}", tensor.shape());
+        return Err(Error::shape(place, "the data set", found, expected, "give one row for each sample"));
+    }
+    let found = match tensor.values() {
+        Values::F32(_) => Element::F32,
+        Values::U32(_) => Element::U32,
+        Values::U8 { .. } => Element::U8,
+    };
+    if found != input.element {
+        return Err(Error::argument(
+            place,
+            "element type",
+            format!("{found:?}"),
+            format!("{:?}", input.element),
+        ));
+    }
+    Ok(())
+}
+
+impl Loaded {
+    fn new(program: Program) -> Self {
+        let mut spare = 0;
+        let kernels: Vec<Prepared> =
+            program.kernels.iter().map(|kernel| Prepared::new(&program, kernel, &mut spare)).collect();
+        let packed = |i| program.gradients.iter().find(|(id, _)| id.0 == i).map_or(0, |&(_, words)| words);
+        Self {
+            activations: Arena::new(program.activation_words),
+            gradients: (0..program.graph.variables.len()).map(|i| Arena::new(packed(i))).collect(),
+            spare: Arena::new(spare),
+            profile: Profile::new(kernels.iter().map(|kernel| kernel.name.as_str())),
+            kernels,
+            program,
+        }
+    }
+
+    /// Buffers for the outputs of `rows` samples in `steps` steps.
+    fn outputs(&self, rows: usize, steps: usize) -> Vec<OutputBuffer> {
+        let graph = &self.program.graph;
+        let buffer = |output: &crate::graph::Output| {
+            let Dim { factor, batch } = graph.shape(output.node).count();
+            let (words, row) = if batch { (rows * factor, Some(factor)) } else { (steps, None) };
+            OutputBuffer { words: Arena::new(words), row }
+        };
+        graph.outputs.iter().map(buffer).collect()
+    }
+
+    fn step(&mut self, binding: &Binding, step: &Step, variables: &[Arena]) {
+        let context = Context {
+            step,
+            samples: binding.order.get(step.offset..step.offset + step.batch).unwrap_or_default(),
+            inputs: &binding.inputs,
+            activations: &self.activations,
+            spare: &self.spare,
+            variables,
+            gradients: &self.gradients,
+            outputs: &binding.outputs,
+        };
+        for (i, kernel) in self.kernels.iter().enumerate() {
+            match &mut self.profile {
+                Some(profile) => profile.time(i, || kernel.run(&context)),
+                None => kernel.run(&context),
+            }
+        }
+    }
+}
+
+impl Binding {
+    fn check(&self, step: &Step, program: &Program) -> Result<()> {
+        let fail = |argument: &str, found: usize, expected: String| {
+            Err(Error::argument("Engine::run", argument, found, expected))
+        };
+        if step.batch == 0 || step.batch > program.max_batch {
+            return fail("batch size", step.batch, format!("1 to {}", program.max_batch));
+        }
+        if step.offset + step.batch > self.order.len() {
+            let expected = format!("at most {}, the number of samples", self.order.len());
+            return fail("end of the batch", step.offset + step.batch, expected);
+        }
+        if step.row >= self.steps {
+            return fail("row of the outputs", step.row, format!("below {}, as bound", self.steps));
+        }
+        if step.scalars.len() != program.graph.scalars.len() {
+            let expected = format!("{}: {:?}", program.graph.scalars.len(), program.graph.scalars);
+            return fail("number of scalars", step.scalars.len(), expected);
+        }
+        Ok(())
+    }
+}
