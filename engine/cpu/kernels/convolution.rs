@@ -50,9 +50,8 @@ pub(crate) fn conv2d(
             level.run(PackColumns { level, from: columns.from(0, first), terms, count, width, to });
         });
         let filter = Packed { tiles, panels, terms, channels };
-        let work = output.len() * terms;
-        for_row_pieces(y, output, work, |image, rows, block| {
-            let sides = forward_sides(window, input, output);
+        let (sides, pixel) = (forward_sides(window, input, output), window.stride[1] * input.channels);
+        for_row_pieces(y, output, output.len() * terms, |image, rows, block| {
             let span = input_rows(window, input, &rows);
             with_rows(x, input, image, span.clone(), sides, |source, row| {
                 let jobs = rows.clone().map(|at| RowJob {
@@ -61,12 +60,7 @@ pub(crate) fn conv2d(
                     pixels: output.width,
                     out_pixel: channels,
                 });
-                filter.multiply_rows(
-                    source,
-                    window.stride[1] * input.channels,
-                    &jobs.collect::<Vec<_>>(),
-                    block,
-                );
+                filter.multiply_rows(source, pixel, &jobs.collect::<Vec<_>>(), block);
             });
             if let Some(epilogue) = epilogue {
                 epilogue(image * output.image() + rows.start * output.row(), block);
@@ -110,17 +104,7 @@ pub(crate) fn conv2d_input_gradient(
         for_row_pieces(dx, input, output.len() * terms, |image, rows, block| {
             let span = reach.output_rows(&rows);
             with_rows(dy, output, image, span.clone(), reach.sides, |source, row| {
-                let jobs: Vec<_> = rows
-                    .clone()
-                    .flat_map(|at| (0..window.stride[1]).map(move |phase| (at, phase)))
-                    .filter(|&(_, phase)| phase < input.width)
-                    .map(|(at, phase)| RowJob {
-                        runs: reach.runs(at, phase, span.start, row),
-                        out: (at - rows.start) * input.row() + phase * input.channels,
-                        pixels: (input.width - phase).div_ceil(window.stride[1]),
-                        out_pixel: window.stride[1] * input.channels,
-                    })
-                    .collect();
+                let jobs = reach.jobs(input, &rows, span.start, row);
                 filter.multiply_rows(source, channels, &jobs, block);
             });
             if let Some(epilogue) = epilogue {
@@ -278,6 +262,21 @@ impl<'a> Reach<'a> {
         let reached = || rows.clone().flat_map(|at| self.rows(at).map(|(_, y)| y));
         let first = reached().min().unwrap_or(0);
         first..reached().max().map_or(first, |last| last + 1)
+    }
+
+    /// What to compute of input rows `rows`, from rows of the output from `start` on that lie `row` apart.
+    fn jobs(&self, input: Images, rows: &Range<usize>, start: usize, row: usize) -> Vec<RowJob> {
+        let stride = self.window.stride[1];
+        let phases = 0..stride.min(input.width);
+        rows.clone()
+            .flat_map(|at| phases.clone().map(move |phase| (at, phase)))
+            .map(|(at, phase)| RowJob {
+                runs: self.runs(at, phase, start, row),
+                out: (at - rows.start) * input.row() + phase * input.channels,
+                pixels: (input.width - phase).div_ceil(stride),
+                out_pixel: stride * input.channels,
+            })
+            .collect()
     }
 
     /// The runs of terms of one phase of input row `at`, in rows of the output from `start` on that lie `row` apart.

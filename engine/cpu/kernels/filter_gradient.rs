@@ -11,7 +11,7 @@ use super::convolution::{BLOCK, forward_sides, input_rows, with_rows};
 use super::level::{Body, Level};
 use super::parallel::{even_parts, for_each, for_pieces};
 use super::scratch::with_scratch;
-use super::sums::{Add, AddRows};
+use super::sums::{Add, AddRows, column_sums};
 use super::tile::{Factors, Run, Tiles};
 use super::{Images, Window2d};
 use std::ops::Range;
@@ -38,7 +38,7 @@ pub(crate) fn conv2d_filter_gradient(
     let lengths = [input.len(), output.len(), window.kernel[0] * filter_row];
     assert_eq!([x.len(), dy.len(), filter_gradient.len()], lengths, "{window:?} on {input:?}");
     if filter_gradient.is_empty() {
-        return;
+        return bias_gradient.into_iter().for_each(|bias| column_sums(dy, bias));
     }
     let level = Level::current();
     let job = Job {
@@ -75,10 +75,9 @@ pub(crate) fn conv2d_filter_gradient(
                 job.bias(groups, bias);
             }
         });
-        let (filters, biases) = (0..filter_gradient.len(), filter_gradient.len()..length);
-        add_partials(level, partial, length, filters.start, filter_gradient);
+        add_partials(level, partial, length, 0, filter_gradient);
         if let Some(bias) = bias_gradient {
-            add_partials(level, partial, length, biases.start, bias);
+            add_partials(level, partial, length, filter_gradient.len(), bias);
         }
     });
 }

@@ -87,7 +87,7 @@ fn forward(
     let level = Level::current();
     for_each(tasks, x.len(), |(image, first, y)| {
         let x = &x[image * input.image()..][..input.image()];
-        let place = Place { window, input, output, rows: first..first + y.len() / output.row() };
+        let place = Place::new(window, input, first..first + y.len() / output.row());
         match maximum {
             true => level.run(Maxima { x, place, y: &mut *y }),
             false => level.run(Averages { x, place, y: &mut *y }),
@@ -131,8 +131,10 @@ fn backward(
     let level = Level::current();
     for_each(tasks, input.len(), |(image, rows, start, dx)| {
         let dy = &dy[image * output.image()..][..output.image()];
-        let place = Place { window, input, output, rows };
-        dx.fill(0.0);
+        let place = Place::new(window, input, rows);
+        if !place.alone {
+            dx.fill(0.0);
+        }
         match x {
             Some(x) => {
                 let x = &x[image * input.image()..][..input.image()];
@@ -169,6 +171,8 @@ struct Place<'a> {
     input: Images,
     output: Images,
     rows: Range<usize>,
+    /// Every input pixel is in exactly one window.
+    alone: bool,
 }
 
 /// What to do with each window, `L` channels at a time.
@@ -178,7 +182,15 @@ trait Windows {
     fn visit<const L: usize>(&mut self, at: usize, channel: usize, rows: Range<usize>, columns: Range<usize>);
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(window: &'a Window2d, input: Images, rows: Range<usize>) -> Self {
+        let output = window.output(input, input.channels);
+        let [height, width] = window.kernel;
+        let covered = [output.height * height, output.width * width] == [input.height, input.width];
+        let alone = covered && window.kernel == window.stride && window.pad_before == [0, 0];
+        Place { window, input, output, rows, alone }
+    }
+
     #[inline(always)]
     fn for_each(&self, windows: &mut impl Windows) {
         let channels = self.input.channels;
@@ -241,6 +253,16 @@ fn maxima<const L: usize>(
         }
     }
     best
+}
+
+/// Adds to gradients; sets them where the window is `alone`.
+#[inline(always)]
+fn give<const L: usize>(dx: &mut [f32; L], share: &[f32; L], alone: bool) {
+    if alone {
+        *dx = *share;
+    } else {
+        dx.iter_mut().zip(share).for_each(|(dx, share)| *dx += share);
+    }
 }
 
 struct Maxima<'a> {
@@ -351,11 +373,14 @@ impl Windows for MaximumGradients<'_> {
             for column in columns.clone() {
                 let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
                 let dx = lanes_mut::<L>(self.dx, self.place.input_at(row - self.start, column, channel));
-                for (((dx, left), &value), &best) in dx.iter_mut().zip(&mut left).zip(values).zip(&best) {
+                let mut share = [0.0; L];
+                for (((share, left), &value), &best) in share.iter_mut().zip(&mut left).zip(values).zip(&best)
+                {
                     let here = (value == best) | (value.is_nan() & best.is_nan());
-                    *dx += if here { *left } else { 0.0 };
+                    *share = if here { *left } else { 0.0 };
                     *left = if here { 0.0 } else { *left };
                 }
+                give(dx, &share, self.place.alone);
             }
         }
     }
@@ -392,7 +417,7 @@ impl Windows for AverageGradients<'_> {
         for row in rows {
             for column in columns.clone() {
                 let dx = lanes_mut::<L>(self.dx, self.place.input_at(row - self.start, column, channel));
-                dx.iter_mut().zip(share).for_each(|(dx, share)| *dx += share);
+                give(dx, &share, self.place.alone);
             }
         }
     }
