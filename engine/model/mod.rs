@@ -2,6 +2,8 @@
 
 mod build;
 mod lower;
+#[cfg(feature = "plots")]
+pub mod plot;
 mod sequential;
 mod summary;
 mod weights;
