@@ -17,6 +17,8 @@ const CANARY: u32 = 0xCA7A_51DE;
 pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    /// The adapter's own name, and its driver's.
+    pub name: String,
 }
 
 /// One dispatch: each storage binding, and which buffer it sees.
@@ -64,7 +66,9 @@ async fn open() -> Option<Gpu> {
     let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.ok()?;
     let wanted = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
     let (device, queue) = adapter.request_device(&wanted).await.expect("the adapter has a device");
-    Some(Gpu { device, queue })
+    let info = adapter.get_info();
+    let name = format!("{} ({:?}, {})", info.name, info.backend, info.driver_info);
+    Some(Gpu { device, queue, name })
 }
 
 impl Gpu {
@@ -74,6 +78,19 @@ impl Gpu {
         let prepared = self.prepare(launches, step, &arena);
         self.submit(&prepared);
         arena.read(self)
+    }
+
+    /// Seconds that the fastest of `runs` runs took, after one to warm up.
+    pub fn time(&self, launches: &[Launch<'_>], step: Step, buffers: &[Vec<f32>], runs: usize) -> f64 {
+        let arena = Arena::new(self, buffers);
+        let prepared = self.prepare(launches, step, &arena);
+        self.submit(&prepared);
+        let once = |_| {
+            let start = std::time::Instant::now();
+            self.submit(&prepared);
+            start.elapsed().as_secs_f64()
+        };
+        (0..runs).map(once).fold(f64::INFINITY, f64::min)
     }
 
     fn prepare(&self, launches: &[Launch<'_>], step: Step, arena: &Arena) -> Vec<Prepared> {

@@ -7,6 +7,8 @@ mod differences;
 mod golden;
 mod gradients;
 mod graph;
+// The benches use all of it.
+#[allow(dead_code)]
 mod harness;
 mod matmul;
 mod random_graphs;

@@ -59,7 +59,7 @@ pub(crate) fn two_axes(groups: usize) -> [u32; 2] {
 
 /// The functions `random_word` and `random_uniform`, for kernels that declare `step` themselves.
 pub(crate) fn philox() -> &'static str {
-    const FILE: &str = include_str!("../../shaders/philox.wgsl");
+    const FILE: &str = include_str!("../../../shaders/philox.wgsl");
     FILE.split_once("// Functions\n").map_or(FILE, |(_, functions)| functions)
 }
 
