@@ -13,6 +13,10 @@ pub const BLOCK: usize = 512;
 /// Workgroups that keep a GPU busy: two on each of 64 compute units.
 const ENOUGH_GROUPS: usize = 128;
 
+/// The most terms that one thread of a software adapter adds: lavapipe ends the loops of a thread after 65,535
+/// rounds together, without a word.
+const LONGEST_LOOP: usize = 32_768;
+
 /// What a kernel does besides its region, the scratch it needs, and why.
 pub(super) struct Choice {
     pub work: Work,
@@ -111,7 +115,9 @@ impl Rule<'_> {
         }
         let groups = groups(tile, stack, m, n);
         let most = k.div_ceil(BLOCK / 2).clamp(1, 256);
-        let splits = if groups < ENOUGH_GROUPS { (ENOUGH_GROUPS / groups).min(most) } else { 1 };
+        let wanted = if groups < ENOUGH_GROUPS { (ENOUGH_GROUPS / groups).min(most) } else { 1 };
+        let software = self.target == Target::Gpu { software: true };
+        let splits = if software { wanted.max(k.div_ceil(LONGEST_LOOP)) } else { wanted };
         let reason = if splits > 1 { format!("{reason}; the sum of {k} in {splits} parts") } else { reason };
         (tile, splits, reason)
     }
