@@ -11,7 +11,9 @@ mod graph;
 #[allow(dead_code)]
 mod harness;
 mod matmul;
+mod programs;
 mod random_graphs;
+mod regions;
 mod shaders;
 mod trajectories;
 mod window;

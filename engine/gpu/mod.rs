@@ -1,5 +1,17 @@
-//! The GPU: WGSL kernels, prepared once and replayed.
+//! The GPU executor: WGSL kernels through wgpu, prepared once and replayed.
 
-// Called by the executor, which is not written yet, and by the tests.
-#[allow(dead_code, unused_imports)]
+pub mod adapter;
+mod binding;
+mod contract;
+mod data;
+mod device;
+mod engine;
 pub(crate) mod kernels;
+mod lower;
+mod pace;
+mod pipelines;
+pub(crate) mod region;
+pub(crate) mod shader;
+
+pub use device::Counters;
+pub use engine::{BindingId, Engine, ProgramId};

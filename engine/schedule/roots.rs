@@ -145,7 +145,9 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
     }
     mark_shared(graph, &mut root);
     for id in graph.ids() {
-        root[id.0] &= !is_resident(graph, id) && graph.node(id).op != Op::Reshape;
+        // Inputs are gathered wherever they are read.
+        let nowhere = matches!(graph.node(id).op, Op::Reshape | Op::Input(_));
+        root[id.0] &= !is_resident(graph, id) && !nowhere;
     }
     root
 }

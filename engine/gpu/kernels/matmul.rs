@@ -1,12 +1,15 @@
 //! Products of matrices.
 
 use super::source::{Hooks, Source};
-use super::{Division, Specialised, one_a_thread};
+#[cfg(test)]
+use super::one_a_thread;
+use super::{Division, Specialised};
 use crate::schedule::Tile;
 use crate::tensor::Dim;
 
 const TILED: &str = include_str!("../../../shaders/matmul_tiled.wgsl");
 const REGISTER: &str = include_str!("../../../shaders/matmul_register.wgsl");
+#[cfg(test)]
 const NAIVE: &str = include_str!("../../../shaders/matmul_naive.wgsl");
 
 /// Threads of a workgroup of the kernels without workgroup memory.
@@ -62,6 +65,7 @@ pub(crate) fn matmul(spec: &MatMulSpec) -> Specialised {
 }
 
 /// The plain kernel for the same product: neither stack, tile nor splits.
+#[cfg(test)]
 pub(crate) fn matmul_naive(spec: &MatMulSpec) -> Specialised {
     let source = Source::new(NAIVE)
         .size("M", spec.m)

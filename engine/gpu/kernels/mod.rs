@@ -9,7 +9,9 @@ mod source;
 mod window;
 
 pub(crate) use conv::{ConvPass, ConvSpec, conv};
-pub(crate) use matmul::{MatMulSpec, matmul, matmul_naive};
+#[cfg(test)]
+pub(crate) use matmul::matmul_naive;
+pub(crate) use matmul::{MatMulSpec, matmul};
 pub(crate) use source::Hooks;
 pub(crate) use window::{PoolKind, PoolSpec, SumColumnsSpec, pool, sum_columns, sum_partials};
 

@@ -1,0 +1,146 @@
+//! Pipelines, one for each text, and the layouts of what they bind.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::device::Device;
+use super::shader::Shader;
+use crate::error::{Error, Result};
+
+/// The environment variable that names the folder for the kernels' texts.
+const DUMP: &str = "GRADUS_DUMP";
+
+/// The bindings of a layout: number, and whether kernels only read it.
+type Signature = Vec<(u32, bool)>;
+
+/// A compiled kernel.
+#[derive(Clone)]
+pub struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+/// All pipelines of an engine.
+#[derive(Default)]
+pub struct Pipelines {
+    layouts: HashMap<Signature, wgpu::BindGroupLayout>,
+    compiled: HashMap<String, Pipeline>,
+}
+
+impl Pipelines {
+    /// The pipelines of `shaders`, those that are new compiled side by side.
+    pub fn get(&mut self, device: &Device, shaders: &[Shader]) -> Result<Vec<Pipeline>> {
+        let mut missing: Vec<(&Shader, wgpu::BindGroupLayout)> = Vec::new();
+        for shader in shaders {
+            let known = self.compiled.contains_key(&shader.wgsl);
+            if !known && !missing.iter().any(|(other, _)| other.wgsl == shader.wgsl) {
+                missing.push((shader, self.layout(&device.device, shader)));
+            }
+        }
+        let pipelines = compile_all(&device.device, &missing);
+        device.count(|c| c.pipelines += missing.len() as u64);
+        device.check()?;
+        for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
+            self.compiled.insert(shader.wgsl.clone(), Pipeline { pipeline, layout });
+        }
+        Ok(shaders.iter().map(|shader| self.compiled[&shader.wgsl].clone()).collect())
+    }
+
+    fn layout(&mut self, device: &wgpu::Device, shader: &Shader) -> wgpu::BindGroupLayout {
+        let signature: Signature =
+            shader.bindings.iter().map(|(number, resource)| (*number, resource.is_read_only())).collect();
+        self.layouts.entry(signature).or_insert_with_key(|signature| create_layout(device, signature)).clone()
+    }
+}
+
+fn create_layout(device: &wgpu::Device, signature: &Signature) -> wgpu::BindGroupLayout {
+    let entry = |binding, ty, has_dynamic_offset, min_binding_size| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
+        count: None,
+    };
+    let step = entry(0, wgpu::BufferBindingType::Uniform, true, std::num::NonZeroU64::new(256));
+    let storage = |&(number, read_only): &(u32, bool)| {
+        entry(number, wgpu::BufferBindingType::Storage { read_only }, false, None)
+    };
+    let entries: Vec<_> = std::iter::once(step).chain(signature.iter().map(storage)).collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+}
+
+/// Compiles every shader, on as many threads as the machine has.
+#[cfg(not(target_arch = "wasm32"))]
+fn compile_all(
+    device: &wgpu::Device,
+    shaders: &[(&Shader, wgpu::BindGroupLayout)],
+) -> Vec<wgpu::ComputePipeline> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, shaders.len().max(1));
+    let share = shaders.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let compile = |(shader, layout): &(&Shader, wgpu::BindGroupLayout)| compile(device, shader, layout);
+        let workers: Vec<_> = shaders
+            .chunks(share)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(compile).collect::<Vec<_>>()))
+            .collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    })
+}
+
+#[cfg(target_arch = "wasm32")]
+fn compile_all(
+    device: &wgpu::Device,
+    shaders: &[(&Shader, wgpu::BindGroupLayout)],
+) -> Vec<wgpu::ComputePipeline> {
+    shaders.iter().map(|(shader, layout)| compile(device, shader, layout)).collect()
+}
+
+fn compile(device: &wgpu::Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> wgpu::ComputePipeline {
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(&shader.name),
+        source: wgpu::ShaderSource::Wgsl(shader.wgsl.as_str().into()),
+    };
+    // SAFETY: every kernel is written by this crate. Its indices follow from sizes that the plan's memory
+    // holds and from the order of samples, which the engine checks on the host; its loops count to those
+    // sizes; its divisors are sizes above 0.
+    let module =
+        unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(layout)],
+        immediate_size: 0,
+    });
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(&shader.name),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            // Kernels write workgroup memory before they read it.
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    })
+}
+
+/// Writes each kernel's text to `GRADUS_DUMP`, if that names a folder, under the number of its program.
+///
+/// # Errors
+/// If the folder or a file cannot be written.
+pub fn dump(shaders: &[Shader], program: usize) -> Result<()> {
+    let Some(folder) = std::env::var_os(DUMP) else { return Ok(()) };
+    let folder = PathBuf::from(folder).join(program.to_string());
+    std::fs::create_dir_all(&folder).map_err(|problem| failed(&folder, &problem))?;
+    for shader in shaders {
+        let path = folder.join(format!("{}.wgsl", shader.name.replace(['/', '\\'], "_")));
+        std::fs::write(&path, &shader.wgsl).map_err(|problem| failed(&path, &problem))?;
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, problem: &std::io::Error) -> Error {
+    Error::file(path, problem, format!("let {DUMP} name a folder that can be written"))
+}

@@ -1,0 +1,201 @@
+//! Index arithmetic: which element of one array belongs to element i of another.
+
+use crate::tensor::{Dim, Shape};
+
+/// `(i / inner) % size * stride`: the part of an index that some neighbouring axes give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Term {
+    /// Elements for each step along the axes.
+    pub inner: Dim,
+    /// Their joint size; `None` for the outermost, which never wraps.
+    pub size: Option<Dim>,
+    /// Elements of the other array for each step.
+    pub stride: Dim,
+}
+
+/// The product of two sizes of one shape: at most one holds the batch.
+pub fn times(a: Dim, b: Dim) -> Dim {
+    Dim { factor: a.factor * b.factor, batch: a.batch || b.batch }
+}
+
+/// The distance between neighbours along each axis of a row-major `shape`.
+pub fn strides(shape: &[Dim]) -> Vec<Dim> {
+    let mut stride = Dim::fixed(1);
+    let mut next = |&size: &Dim| {
+        let below = stride;
+        stride = times(stride, size);
+        below
+    };
+    let mut strides: Vec<Dim> = shape.iter().rev().map(&mut next).collect();
+    strides.reverse();
+    strides
+}
+
+/// The terms of an index over `axes`, each with its stride in the other array; `None` where the other has
+/// no such axis, so that all positions along it read the same. Neighbours that move alike are joined.
+pub fn terms(axes: &[(Dim, Option<Dim>)]) -> Vec<Term> {
+    let mut joined: Vec<(Dim, Option<Dim>)> = Vec::new();
+    for &(size, stride) in axes.iter().filter(|(size, _)| !size.is_one()) {
+        match (joined.last_mut(), stride) {
+            (Some((outer, None)), None) => *outer = times(*outer, size),
+            (Some((outer, Some(above))), Some(below)) if *above == times(below, size) => {
+                (*outer, *above) = (times(*outer, size), below);
+            }
+            _ => joined.push((size, stride)),
+        }
+    }
+    let inner = strides(&joined.iter().map(|axis| axis.0).collect::<Vec<_>>());
+    let term = |(k, (size, stride)): (usize, &(Dim, Option<Dim>))| {
+        stride.map(|stride| Term { inner: inner[k], size: (k > 0).then_some(*size), stride })
+    };
+    joined.iter().enumerate().filter_map(term).collect()
+}
+
+/// The terms that find the element of `from` which broadcasting puts at an element of `to`.
+pub fn broadcast(from: &Shape, to: &Shape) -> Vec<Term> {
+    let steps = strides(&from.0);
+    let extra = to.rank() - from.rank();
+    let axis = |(k, &size): (usize, &Dim)| {
+        let kept = k >= extra && !from.0[k - extra].is_one();
+        (size, kept.then(|| steps[k - extra]))
+    };
+    terms(&to.0.iter().enumerate().map(axis).collect::<Vec<_>>())
+}
+
+/// The terms that find, for an element of a reduction's result, its first operand, and those that find,
+/// for each further one, its distance from the first.
+pub fn reduction(operand: &Shape, axes: &[usize]) -> [Vec<Term>; 2] {
+    let steps = strides(&operand.0);
+    let along = |reduced: bool| {
+        let kept = (0..operand.rank()).filter(|axis| axes.contains(axis) == reduced);
+        terms(&kept.map(|axis| (operand.0[axis], Some(steps[axis]))).collect::<Vec<_>>())
+    };
+    [along(false), along(true)]
+}
+
+/// The terms that find the element of `operand` which a transposition puts at an element of its result.
+pub fn transposition(operand: &Shape, order: &[usize]) -> Vec<Term> {
+    let steps = strides(&operand.0);
+    terms(&order.iter().map(|&axis| (operand.0[axis], Some(steps[axis]))).collect::<Vec<_>>())
+}
+
+/// The terms that count along one axis of `shape`.
+pub fn iota(shape: &Shape, axis: usize) -> Vec<Term> {
+    let along = |(k, &size): (usize, &Dim)| (size, (k == axis).then_some(Dim::fixed(1)));
+    terms(&shape.0.iter().enumerate().map(along).collect::<Vec<_>>())
+}
+
+/// Whether four neighbours from a multiple of four on find four neighbours from a multiple of four on.
+pub fn keeps_fours(terms: &[Term]) -> bool {
+    let one = Dim::fixed(1);
+    let along = |t: &Term| {
+        t.inner == one && t.stride == one && t.size.is_none_or(|size| size.factor.is_multiple_of(4))
+    };
+    let apart = |t: &Term| t.inner.factor.is_multiple_of(4) && t.stride.factor.is_multiple_of(4);
+    terms.iter().filter(|t| along(t)).count() == 1 && terms.iter().all(|t| along(t) || apart(t))
+}
+
+/// Whether four neighbours from a multiple of four on all find the same element.
+pub fn joins_fours(terms: &[Term]) -> bool {
+    terms.iter().all(|t| t.inner.factor.is_multiple_of(4))
+}
+
+/// A size in WGSL.
+pub fn size(size: Dim) -> String {
+    match (size.batch, size.factor) {
+        (false, n) => format!("{n}u"),
+        (true, 1) => "step.batch".into(),
+        (true, n) => format!("({n}u * step.batch)"),
+    }
+}
+
+/// The sum of the terms of index `i` in WGSL.
+pub fn text(terms: &[Term], i: &str) -> String {
+    let term = |t: &Term| {
+        let mut text = i.to_string();
+        if !t.inner.is_one() {
+            text = format!("{text} / {}", size(t.inner));
+        }
+        if let Some(n) = t.size {
+            text = format!("{text} % {}", size(n));
+        }
+        if !t.stride.is_one() {
+            text = format!("{text} * {}", size(t.stride));
+        }
+        text
+    };
+    match terms {
+        [] => "0u".into(),
+        [only] => term(only),
+        several => several.iter().map(|t| format!("({})", term(t))).collect::<Vec<_>>().join(" + "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(terms: &[Term], i: usize, batch: usize) -> usize {
+        let term = |t: &Term| {
+            let i = i / t.inner.at(batch);
+            t.size.map_or(i, |size| i % size.at(batch)) * t.stride.at(batch)
+        };
+        terms.iter().map(term).sum()
+    }
+
+    #[test]
+    fn broadcasting_finds_the_source_of_each_element() {
+        let to = Shape::batched(&[4, 3, 8]);
+        for from in [vec![8], vec![3, 1], vec![4, 1, 8], vec![4, 1, 1], vec![1, 1], vec![4, 3, 8]] {
+            let from = Shape::fixed(&from);
+            let terms = broadcast(&from, &to);
+            let sizes = from.at(2);
+            for i in 0..2 * 96 {
+                let full = [i / 96, i / 24 % 4, i / 8 % 3, i % 8];
+                let own = &full[4 - sizes.len()..];
+                let expected =
+                    sizes.iter().zip(own).fold(0, |at, (&n, &k)| at * n + if n == 1 { 0 } else { k });
+                assert_eq!(at(&terms, i, 2), expected, "{from} in {to} at {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn neighbouring_axes_join() {
+        let x = Shape::batched(&[4, 3, 8]);
+        assert_eq!(text(&broadcast(&Shape::fixed(&[8]), &x), "i"), "i % 8u");
+        assert_eq!(text(&broadcast(&Shape::fixed(&[4, 3, 8]), &x), "i"), "i % 96u");
+        assert_eq!(text(&broadcast(&Shape::batched(&[4, 3, 1]), &x), "i"), "i / 8u");
+        assert_eq!(text(&iota(&x, 3), "i"), "i % 8u");
+    }
+
+    #[test]
+    fn a_transposition_moves_each_element() {
+        let x = Shape::fixed(&[2, 3, 5]);
+        let terms = transposition(&x, &[2, 0, 1]);
+        for i in 0..30 {
+            let (a, b, c) = (i / 6, i / 3 % 2, i % 3);
+            assert_eq!(at(&terms, i, 1), b * 15 + c * 5 + a);
+        }
+    }
+
+    #[test]
+    fn a_reduction_visits_every_operand_once() {
+        let [first, further] = reduction(&Shape::fixed(&[2, 3, 4, 5]), &[1, 3]);
+        let mut seen: Vec<usize> = (0..8)
+            .flat_map(|i| (0..15).map(move |r| (i, r)))
+            .map(|(i, r)| at(&first, i, 1) + at(&further, r, 1))
+            .collect();
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..120));
+    }
+
+    #[test]
+    fn fours_are_kept_joined_or_neither() {
+        let x = Shape::batched(&[6, 8]);
+        assert!(keeps_fours(&broadcast(&Shape::fixed(&[8]), &x)));
+        assert!(joins_fours(&broadcast(&Shape::fixed(&[6, 1]), &x)));
+        let odd = broadcast(&Shape::fixed(&[6]), &Shape::batched(&[8, 6]));
+        assert!(!keeps_fours(&odd) && !joins_fours(&odd));
+    }
+}

@@ -1,0 +1,117 @@
+//! Reductions over any axes and transpositions: an element of the result a thread, the region behind it.
+
+use super::elementwise::store_all;
+use super::emit::{Emitter, Index, Level};
+use super::functions::{head, library};
+use super::index::{reduction, size, text, times, transposition};
+use super::rows::{BEST, BLOCK, accumulate, neutral};
+use super::{declarations, entry, indented, numbered};
+use crate::error::{Error, Result};
+use crate::gpu::shader::{Grid, Shader};
+use crate::graph::{NodeId, Op, Reduction};
+use crate::schedule::{Kernel, Program};
+use crate::tensor::{Dim, Shape};
+
+const WORKGROUP: usize = 64;
+
+/// The shader of a reduction, argmax or transposition, with the region that follows it.
+///
+/// # Errors
+/// If the region reads or writes more buffers than adapters allow, or a value that is in none.
+pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shader> {
+    let node = program.graph.node(anchor);
+    let (operand, count) = (node.inputs[0], node.shape.count());
+    let mut emitter = Emitter::new(program, &kernel.region, 1);
+    let source = |at: String| Index { text: at, level: Level::Element, spread: false };
+    let shape = program.graph.shape(operand);
+    let mut lines = Vec::new();
+    match &node.op {
+        Op::Transpose { order } => {
+            let at = text(&transposition(shape, order), "i");
+            let value = emitter.load(operand, &source(at))?;
+            lines.push(format!("let anchor = {value};"));
+        }
+        Op::Reduce { kind, axes } => {
+            let value = emitter.load(operand, &source("first + further".into()))?;
+            lines.extend(sweep(&emitter, shape, axes, Some(*kind), &value));
+        }
+        Op::ArgMax { axis } => {
+            let value = emitter.load(operand, &source("first + further".into()))?;
+            lines.extend(sweep(&emitter, shape, &[*axis], None, &value));
+        }
+        op => {
+            let problem = format!("{} is no reduction and no transposition", op.name());
+            return Err(Error::device("gpu", problem, "report it as a bug of the schedule"));
+        }
+    }
+    emitter.given.insert(anchor, "anchor".into());
+    store_all(&mut emitter, &kernel.region.stores, count, &source("i".into()))?;
+    emitter.check_bindings(&kernel.name, 0)?;
+    lines.extend(emitter.take(Level::Row));
+    lines.extend(emitter.take(Level::Element));
+    Ok(assemble(kernel, &emitter, count, &node.op.name(), &lines))
+}
+
+fn assemble(kernel: &Kernel, emitter: &Emitter<'_>, count: Dim, operation: &str, lines: &[String]) -> Shader {
+    let mut body = format!("    let i = group_index * {WORKGROUP}u + lane;\n");
+    body += &format!("    if (i >= {}) {{ return; }}\n", size(count));
+    body += &indented(lines, 1);
+    let best = if body.contains("Best(") { BEST } else { "" };
+    let wgsl = format!(
+        "{}{}\n{}{best}{}",
+        head(&format!("{}: {operation}, {count} results, one a thread.", kernel.name)),
+        declarations(&emitter.bindings),
+        library(&body, 1),
+        entry(WORKGROUP, &body)
+    );
+    let grid = Grid::Linear { count, each: WORKGROUP };
+    Shader { name: kernel.name.clone(), wgsl, bindings: numbered(&emitter.bindings), grid }
+}
+
+/// Joins the operands of result `i` in the order of their indices, sums in blocks; `None` is argmax.
+fn sweep(
+    emitter: &Emitter<'_>,
+    operand: &Shape,
+    axes: &[usize],
+    kind: Option<Reduction>,
+    value: &str,
+) -> Vec<String> {
+    let [first, further] = reduction(operand, axes);
+    let terms = axes.iter().fold(Dim::fixed(1), |n, &axis| times(n, operand.0[axis]));
+    let each = format!("let further = {};", text(&further, "r"));
+    let start = format!("let first = {};", text(&first, "i"));
+    let all = format!("for (var r = 0u; r < {}; r++) {{", size(terms));
+    let lines: Vec<String> = match kind {
+        None => vec![
+            start,
+            "var best = Best(real_from(0xff800000u), 0u);".into(),
+            all,
+            format!("    {each}"),
+            format!("    let value = {value};"),
+            "    if (value > best.value) { best = Best(value, r); }".into(),
+            "}".into(),
+            "let anchor = best.index;".into(),
+        ],
+        Some(Reduction::Sum) if emitter.most(terms) > BLOCK => vec![
+            start,
+            "var anchor = 0.0;".into(),
+            format!("for (var start = 0u; start < {}; start += {BLOCK}u) {{", size(terms)),
+            "    var block = 0.0;".into(),
+            format!("    for (var r = start; r < min(start + {BLOCK}u, {}); r++) {{", size(terms)),
+            format!("        {each}"),
+            format!("        block += {value};"),
+            "    }".into(),
+            "    anchor += block;".into(),
+            "}".into(),
+        ],
+        Some(kind) => vec![
+            start,
+            format!("var anchor = {};", neutral(kind)),
+            all,
+            format!("    {each}"),
+            format!("    {}", accumulate(kind, "anchor", value)),
+            "}".into(),
+        ],
+    };
+    lines
+}
