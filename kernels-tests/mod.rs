@@ -4,6 +4,7 @@ use crate::gpu::kernels;
 
 mod conv;
 mod differences;
+mod executor;
 mod golden;
 mod gradients;
 mod graph;

@@ -13,7 +13,7 @@ use crate::graph::{Axis, Window};
 use crate::schedule::Tile;
 use crate::tensor::Dim;
 
-fn validate(name: &str, wgsl: &str) -> (naga::Module, ModuleInfo) {
+pub fn validate(name: &str, wgsl: &str) -> (naga::Module, ModuleInfo) {
     let module =
         naga::front::wgsl::parse_str(wgsl).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(wgsl)));
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
@@ -23,7 +23,7 @@ fn validate(name: &str, wgsl: &str) -> (naga::Module, ModuleInfo) {
 }
 
 /// Writes the module in the languages of all drivers; the binary and the texts must not be empty.
-fn translate(name: &str, module: &naga::Module, info: &ModuleInfo) {
+pub fn translate(name: &str, module: &naga::Module, info: &ModuleInfo) {
     let fail =
         |language: &str, error: &dyn std::fmt::Display| -> ! { panic!("{name} as {language}: {error}") };
     let words = spv::write_vec(module, info, &spv::Options::default(), None);

@@ -15,3 +15,5 @@ pub(crate) mod shader;
 
 pub use device::Counters;
 pub use engine::{BindingId, Engine, ProgramId};
+#[cfg(test)]
+pub(crate) use lower::lower;

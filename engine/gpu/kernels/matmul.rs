@@ -1,8 +1,8 @@
 //! Products of matrices.
 
-use super::source::{Hooks, Source};
 #[cfg(test)]
 use super::one_a_thread;
+use super::source::{Hooks, Source};
 use super::{Division, Specialised};
 use crate::schedule::Tile;
 use crate::tensor::Dim;
