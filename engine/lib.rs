@@ -20,6 +20,6 @@ mod kernels_tests;
 
 pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
-pub use model::Sequential;
+pub use model::{Callback, Device, FitOptions, History, Logs, Sequential};
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::optimizers::{Adam, Sgd};

@@ -1,6 +1,7 @@
 //! Host tensors, and the shapes of the graph, whose one symbolic dimension is the batch B.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
@@ -234,5 +235,12 @@ impl Tensor {
             Values::U8 { bytes, scale } => Values::U8 { bytes: bytes[at].to_vec(), scale: *scale },
         };
         Self::new(&shape, values)
+    }
+}
+
+impl From<&Tensor> for Arc<Tensor> {
+    /// A copy, for the calls that take data sets as values or by reference.
+    fn from(tensor: &Tensor) -> Self {
+        Self::new(tensor.clone())
     }
 }

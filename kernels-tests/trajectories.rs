@@ -6,7 +6,7 @@ use super::golden::Golden;
 use crate::cpu::plain::{Feed, Plain};
 use crate::graph::Graph;
 use crate::layers;
-use crate::model::{Purpose, Sequential};
+use crate::model::{Device, FitOptions, Purpose, Sequential};
 use crate::tensor::Tensor;
 use crate::train::optimizers::{Adam, Optimizer, Sgd};
 
@@ -53,12 +53,12 @@ pub fn inputs(golden: &Golden) -> Tensor {
     Tensor::f32(&shape, golden.inputs()).unwrap()
 }
 
-/// All targets: class numbers for the sparse loss, floats for the others.
+/// All targets: a column of class numbers for the sparse loss, floats for the others.
 pub fn targets(golden: &Golden) -> Tensor {
     let mut shape = vec![golden.count("samples")];
     shape.extend(golden.target_shape());
     match golden.get("loss").as_str() {
-        Some("sparse_categorical_crossentropy") => Tensor::u32(&shape, golden.labels()).unwrap(),
+        Some("sparse_categorical_crossentropy") => Tensor::u32(&[shape[0], 1], golden.labels()).unwrap(),
         _ => Tensor::f32(&shape, golden.targets()).unwrap(),
     }
 }
@@ -102,4 +102,83 @@ fn the_graph_follows_keras() {
             assert!(error <= 1e-5, "{name} {}: {error}", weight.name);
         }
     }
+}
+
+/// The whole way on `device`: model, schedule, executor. Returns the loss of every step.
+fn fit(golden: &Golden, model: &mut Sequential) -> Vec<f32> {
+    let (x, y) = (inputs(golden), targets(golden));
+    model.build(&golden.input_shape()).unwrap();
+    let weights = golden.weights();
+    let tensors: Vec<Tensor> =
+        weights.iter().map(|w| Tensor::f32(&w.shape, w.values.clone()).unwrap()).collect();
+    model.set_weights(&tensors).unwrap();
+    let (samples, size, steps) = (golden.count("samples"), golden.count("batch_size"), golden.count("steps"));
+    let options = || FitOptions::new().batch_size(size).shuffle(false).verbose(0);
+    let (epochs, rest) = (steps / samples.div_ceil(size), steps % samples.div_ceil(size));
+    let mut losses = model.fit(&x, &y, options().epochs(epochs)).unwrap().step_losses().to_vec();
+    if rest > 0 {
+        let part = 0..(rest * size).min(samples);
+        let (x, y) = (x.slice_rows(part.clone()).unwrap(), y.slice_rows(part).unwrap());
+        losses.extend(model.fit(x, y, options()).unwrap().step_losses());
+    }
+    losses
+}
+
+/// Every step's loss within 1e-4, every final weight within 1e-3 of its norm.
+fn follows_keras(name: &str, device: Device) {
+    let golden = Golden::load(name);
+    let mut model = model(&golden).device(device);
+    let losses = fit(&golden, &mut model);
+    let expected = golden.numbers("step_loss");
+    assert_eq!(losses.len(), expected.len());
+    for (step, (&loss, &expected)) in losses.iter().zip(&expected).enumerate() {
+        let difference = (f64::from(loss) - expected).abs();
+        assert!(difference <= 1e-4 * expected, "{name} step {step}: {loss}, Keras {expected}");
+    }
+    for (tensor, weight) in model.get_weights().unwrap().iter().zip(golden.final_weights()) {
+        let error = weight.relative_error(&tensor.to_f32());
+        assert!(error <= 1e-3, "{name} {}: {error}", weight.name);
+    }
+}
+
+#[test]
+#[cfg(feature = "cpu")]
+fn the_cpu_follows_keras() {
+    for name in Golden::small().into_iter().chain(["xor", "fashion_mlp", "signs_cnn"]) {
+        follows_keras(name, Device::cpu());
+    }
+}
+
+/// What Keras's `evaluate`, `predict` and `fit` say of the same model and samples.
+#[test]
+#[cfg(feature = "cpu")]
+fn whole_calls_agree_with_keras() {
+    for name in Golden::small() {
+        let golden = Golden::load(name);
+        let (x, y) = (inputs(&golden), targets(&golden));
+        let mut model = model(&golden).device(Device::cpu());
+        fit(&golden, &mut model);
+        // As close as the losses of the steps before.
+        let close = |found: f64, expected: f64, size: f64, what: &str| {
+            let difference = (found - expected).abs();
+            assert!(difference <= 1e-4 * size, "{name} {what}: {found}, Keras {expected}");
+        };
+        let part = |tensor: &Tensor| tensor.slice_rows(0..10).unwrap();
+        for (key, value) in model.evaluate(part(&x), part(&y), 4).unwrap().iter() {
+            let expected = golden.get("evaluate")[key].as_f64().unwrap();
+            close(value, expected, expected, key);
+        }
+        let predicted = model.predict(part(&x), 4).unwrap().to_f32();
+        let expected: Vec<f64> = flattened(&golden.get("predict")["values"]);
+        let largest = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        assert_eq!(predicted.len(), expected.len(), "{name}");
+        for (&value, &expected) in predicted.iter().zip(&expected) {
+            close(f64::from(value), expected, largest, "prediction");
+        }
+    }
+}
+
+fn flattened(json: &Value) -> Vec<f64> {
+    json.as_array()
+        .map_or_else(|| vec![json.as_f64().unwrap()], |list| list.iter().flat_map(flattened).collect())
 }

@@ -6,10 +6,9 @@ use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::prepare::Prepared;
 use super::profile::Profile;
-use super::{BindingId, ProgramId};
 use crate::error::{Error, Result};
 use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
-use crate::schedule::{Program, Step};
+use crate::schedule::{BindingId, Program, ProgramId, Step};
 use crate::tensor::{Dim, Tensor, Values};
 
 /// Runs the programs of one model on the threads of this machine.

@@ -29,11 +29,3 @@ mod walk;
 
 #[cfg(feature = "cpu")]
 pub use engine::Engine;
-
-/// A program that an engine holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProgramId(pub usize);
-
-/// A program together with the data set it runs on and the buffers of its outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BindingId(pub usize);

@@ -10,16 +10,8 @@ use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
-use crate::schedule::{Program, Step};
+use crate::schedule::{BindingId, Program, ProgramId, Step};
 use crate::tensor::Tensor;
-
-/// A program loaded into an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProgramId(usize);
-
-/// A program bound to data sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BindingId(usize);
 
 /// Runs programs on one GPU. Everything is prepared by [`Engine::load`] and [`Engine::bind`];
 /// [`Engine::run`] creates no buffer, no bind group and no pipeline.

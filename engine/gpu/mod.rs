@@ -14,6 +14,6 @@ pub(crate) mod region;
 pub(crate) mod shader;
 
 pub use device::Counters;
-pub use engine::{BindingId, Engine, ProgramId};
+pub use engine::Engine;
 #[cfg(test)]
 pub(crate) use lower::lower;

@@ -106,7 +106,10 @@ fn target(graph: &mut Graph, prediction: &Shape, targets: Targets) -> NodeId {
     let row: Vec<usize> = prediction.0.iter().skip(1).map(|d| d.factor).collect();
     match targets {
         Targets::Values => graph.input("y", &row, Element::F32),
-        Targets::Labels => graph.input("y", &row[..row.len().saturating_sub(1)], Element::U32),
+        Targets::Labels => {
+            let places = &row[..row.len().saturating_sub(1)];
+            graph.input("y", &[places, &[1]].concat(), Element::U32)
+        }
     }
 }
 

@@ -1,11 +1,25 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
 mod build;
+mod callback;
+mod device;
+mod examples;
+mod fit;
+mod history;
 mod lower;
+mod options;
+mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod progress;
+mod run;
 mod sequential;
+mod session;
 mod summary;
 mod weights;
 
+pub use callback::Callback;
+pub use device::Device;
+pub use history::{History, Logs};
+pub use options::FitOptions;
 pub use sequential::{Purpose, Sequential};

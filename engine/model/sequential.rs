@@ -1,5 +1,7 @@
 use super::build::{BuiltLayer, check_names, free_name};
+use super::device::Device;
 use super::lower::{self, Compiled, Stored};
+use super::session::Session;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::layers::{Layer, shown};
@@ -17,6 +19,12 @@ pub struct Sequential {
     pub(super) input_shape: Option<Vec<usize>>,
     pub(super) built: Vec<BuiltLayer>,
     pub(super) compiled: Option<Compiled>,
+    pub(super) device: Option<Device>,
+    pub(super) session: Option<Session>,
+    /// Training steps since `compile`.
+    pub(super) step: u64,
+    /// Epochs since `compile`.
+    pub(super) epoch: u32,
 }
 
 impl Default for Sequential {
@@ -35,6 +43,10 @@ impl Sequential {
             input_shape: None,
             built: Vec::new(),
             compiled: None,
+            device: None,
+            session: None,
+            step: 0,
+            epoch: 0,
         }
     }
 
@@ -59,6 +71,12 @@ impl Sequential {
     /// What the first weights, the order of the samples and dropout depend on. Default 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Where the model runs. Default what `GRADUS_DEVICE` names, else a real GPU if there is one, else the CPU.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = Some(device);
         self
     }
 
@@ -101,9 +119,14 @@ impl Sequential {
         let optimizer = optimizer.try_into().map_err(Into::into)?;
         optimizer.check()?;
         let loss = loss.try_into().map_err(Into::into)?;
-        let metrics = metrics.iter().map(|&name| Metric::try_from(name)).collect::<Result<_>>()?;
+        let metrics = metrics.iter().map(|&name| Metric::try_from(name)).collect::<Result<Vec<_>>>()?;
+        if let Some(i) = (1..metrics.len()).find(|&i| metrics[..i].contains(&metrics[i])) {
+            let found = format!("{:?}, given twice", metrics[i].name());
+            return Err(Error::argument("compile", "metrics", found, "each metric once"));
+        }
         self.compiled = Some(Compiled { optimizer, loss, metrics });
-        Ok(())
+        (self.step, self.epoch) = (0, 0);
+        self.session.as_mut().map_or(Ok(()), Session::start_over)
     }
 
     /// Builds the layers over samples of `input_shape` and draws the first weights. Happens by itself with the
@@ -145,10 +168,14 @@ impl Sequential {
     pub fn graph(&mut self, purpose: Purpose, x: &Tensor) -> Result<Graph> {
         let stored = Stored::of(x);
         self.build(&stored.row)?;
+        self.lower(purpose, &stored)
+    }
+
+    pub(super) fn lower(&self, purpose: Purpose, stored: &Stored) -> Result<Graph> {
         match purpose {
-            Purpose::Training => lower::train_graph(&self.layers, &stored, self.compiled("graph")?),
-            Purpose::Evaluation => lower::evaluate_graph(&self.layers, &stored, self.compiled("graph")?),
-            Purpose::Prediction => lower::predict_graph(&self.layers, &stored),
+            Purpose::Training => lower::train_graph(&self.layers, stored, self.compiled("graph")?),
+            Purpose::Evaluation => lower::evaluate_graph(&self.layers, stored, self.compiled("graph")?),
+            Purpose::Prediction => lower::predict_graph(&self.layers, stored),
         }
     }
 

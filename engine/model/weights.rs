@@ -1,4 +1,7 @@
+//! Weights on the host, and in Keras's files.
+
 use super::Sequential;
+use super::session::Newer;
 use crate::error::{Error, Result};
 use crate::layers::Weight;
 use crate::tensor::Tensor;
@@ -7,9 +10,20 @@ impl Sequential {
     /// All weights, layer by layer, each layer's kernel before its bias.
     ///
     /// # Errors
-    /// If the model is not built yet.
-    pub fn get_weights(&self) -> Result<Vec<Tensor>> {
+    /// If the model is not built yet, or the device fails.
+    pub fn get_weights(&mut self) -> Result<Vec<Tensor>> {
+        pollster::block_on(self.get_weights_async())
+    }
+
+    /// [`Sequential::get_weights`] without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Sequential::get_weights`].
+    pub async fn get_weights_async(&mut self) -> Result<Vec<Tensor>> {
         self.check_built("get_weights")?;
+        if let Some(session) = &mut self.session {
+            session.pull(&mut self.built).await?;
+        }
         let weights = self.built.iter().flat_map(|layer| layer.weights.iter().zip(&layer.values));
         weights.map(|(weight, values)| Tensor::f32(&weight.shape, values.clone())).collect()
     }
@@ -37,11 +51,29 @@ impl Sequential {
         for (values, tensor) in values.zip(weights) {
             *values = tensor.to_f32();
         }
+        if let Some(session) = &mut self.session {
+            session.newer = Newer::Host;
+        }
+        Ok(())
+    }
+
+    /// Lets the weights of the layer called `name` learn, or keeps them as they are. What the optimizer
+    /// remembers of all weights is forgotten.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub fn set_trainable(&mut self, name: &str, trainable: bool) -> Result<()> {
+        let names: Vec<&str> = self.layers.iter().map(|layer| layer.name()).collect();
+        let Some(at) = names.iter().position(|known| *known == name) else {
+            let expected = format!("one of {}", names.join(", "));
+            return Err(Error::argument("set_trainable", "name", format!("{name:?}"), expected));
+        };
+        self.layers[at].base_mut().set_trainable(trainable);
         Ok(())
     }
 
     /// Every weight with the name of its layer.
-    pub(super) fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
+    fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
         let layers = self.layers.iter().zip(&self.built);
         layers.flat_map(|(layer, built)| built.weights.iter().map(|weight| (layer.name(), weight)))
     }
@@ -50,7 +82,75 @@ impl Sequential {
         if !self.layers.is_empty() && self.built.len() == self.layers.len() {
             return Ok(());
         }
-        let remedy = "call `build`, `fit` or `predict` first, or give `input_shape`";
+        let remedy = "call `build`, `fit` or `predict` first";
         Err(Error::order(call, "the shape of the input is not known yet", remedy))
+    }
+}
+
+#[cfg(feature = "hdf5")]
+mod files {
+    use std::path::Path;
+
+    use super::*;
+    use crate::formats::keras_weights::{self, LayerWeights};
+
+    impl Sequential {
+        /// Writes all weights to `path` in the layout of Keras's `model.h5`, whole or not at all.
+        ///
+        /// # Errors
+        /// If the model is not built yet, or the file cannot be written.
+        pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+            let mut tensors = self.get_weights()?.into_iter();
+            let mut layers = Vec::new();
+            for (layer, built) in self.layers.iter().zip(&self.built) {
+                let name = layer.name().to_string();
+                let named = built.weights.iter().zip(&mut tensors);
+                let weights = named.map(|(w, tensor)| (format!("{name}/{}:0", w.name), tensor)).collect();
+                layers.push(LayerWeights { name, weights });
+            }
+            keras_weights::write(path, &layers)
+        }
+
+        /// Reads all weights from a file that [`Sequential::save_weights`] or Keras wrote. Layers are matched in
+        /// order, those without weights left out, as in Keras.
+        ///
+        /// # Errors
+        /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
+        /// nothing is changed then.
+        pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+            let path = path.as_ref();
+            self.check_built("load_weights")?;
+            let mut found = keras_weights::read(path)?;
+            found.retain(|layer| !layer.weights.is_empty());
+            self.check_file(path, &found)?;
+            let layers = found.into_iter().flat_map(|layer| layer.weights);
+            let tensors: Vec<Tensor> = layers.map(|(_, tensor)| tensor).collect();
+            self.set_weights(&tensors)
+        }
+
+        /// Whether the file's layers are this model's.
+        fn check_file(&self, path: &Path, found: &[LayerWeights]) -> Result<()> {
+            let remedy = "build the model that the file was saved from";
+            let fail = |problem: String| Err(Error::file(path, problem, remedy));
+            let layers = self.layers.iter().zip(&self.built);
+            let own: Vec<_> = layers.filter(|(_, built)| !built.weights.is_empty()).collect();
+            if own.len() != found.len() {
+                return fail(format!("has {} layers with weights, the model {}", found.len(), own.len()));
+            }
+            for ((layer, built), found) in own.into_iter().zip(found) {
+                let place = format!("{} from {:?}", layer.place(), found.name);
+                let (expected, count) = (built.weights.len(), found.weights.len());
+                if expected != count {
+                    return fail(format!("{place}: has {count} weights, expected {expected}"));
+                }
+                for (weight, (name, tensor)) in built.weights.iter().zip(&found.weights) {
+                    if tensor.shape() != weight.shape {
+                        let (found, expected) = (tensor.shape(), &weight.shape);
+                        return fail(format!("{place}: {name} has shape {found:?}, expected {expected:?}"));
+                    }
+                }
+            }
+            Ok(())
+        }
     }
 }

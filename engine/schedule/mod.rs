@@ -11,7 +11,8 @@ mod simplify;
 
 pub use choose::BLOCK;
 pub use program::{
-    Destination, Kernel, Memory, Options, Place, Program, Region, Scratch, Step, Store, Target, Tile, Work,
+    BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
+    Target, Tile, Work,
 };
 
 use std::collections::HashMap;

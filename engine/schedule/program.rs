@@ -248,6 +248,14 @@ pub enum Destination {
     Output(usize),
 }
 
+/// A program that an executor has loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramId(pub usize);
+
+/// A loaded program together with the data sets it runs on and room for its outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BindingId(pub usize);
+
 /// What the host says about one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {

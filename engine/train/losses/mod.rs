@@ -60,7 +60,7 @@ impl Prediction {
 pub enum Targets {
     /// Floats of the prediction's shape.
     Values,
-    /// Class numbers, of the prediction's shape without its last axis.
+    /// Class numbers, of the prediction's shape but for the last axis, which has size 1.
     Labels,
 }
 

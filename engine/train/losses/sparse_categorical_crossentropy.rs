@@ -54,9 +54,6 @@ impl Loss for SparseCategoricalCrossentropy {
 /// 1.0 at the label's class, 0.0 elsewhere, of `shape`.
 fn one_hot(graph: &mut Graph, labels: NodeId, shape: &Shape) -> Result<NodeId> {
     let last = shape.rank() - 1;
-    let mut column = shape.clone();
-    column.0[last] = Dim::fixed(1);
-    let labels = graph.reshape(labels, &column)?;
     let mut classes = Shape(vec![Dim::fixed(1); shape.rank()]);
     classes.0[last] = shape.0[last];
     let classes = graph.iota(&classes, last)?;

@@ -39,7 +39,7 @@ fn close(found: f64, expected: f64) {
 fn crossentropies_from_logits_agree_with_each_other_and_with_the_formula() -> Result<()> {
     let z = [1.0_f32, -2.0, 0.5, 40.0, 3.0, -60.0];
     let one_hot = Tensor::f32(&[2, 3], vec![0.0, 0.0, 1.0, 0.0, 1.0, 0.0])?;
-    let labels = Tensor::u32(&[2], vec![2, 1])?;
+    let labels = Tensor::u32(&[2, 1], vec![2, 1])?;
     let softmax = Some(Logits::Softmax as fn(NodeId) -> Logits);
     let dense = run(&CategoricalCrossentropy::new(), softmax, &z, one_hot.clone())?;
     let sparse = run(&SparseCategoricalCrossentropy::new(), softmax, &z, labels)?;
@@ -60,7 +60,7 @@ fn crossentropies_from_probabilities_are_clipped() -> Result<()> {
     let (loss, _) = run(&CategoricalCrossentropy::new(), None, &p, one_hot)?;
     let clipped = -f64::from(EPSILON).ln();
     close(loss, (-0.5_f64.ln() + clipped) / 2.0);
-    let labels = Tensor::u32(&[2], vec![2, 1])?;
+    let labels = Tensor::u32(&[2, 1], vec![2, 1])?;
     let (loss, _) = run(&SparseCategoricalCrossentropy::new(), None, &p, labels)?;
     close(loss, (-0.5_f64.ln() + clipped) / 2.0);
     Ok(())

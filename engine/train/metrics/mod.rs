@@ -54,8 +54,6 @@ impl Metric {
             Self::SparseCategoricalAccuracy => {
                 self.check_target(graph, target, Element::U32)?;
                 let found = best_class(graph, prediction)?;
-                let shape = graph.shape(found).clone();
-                let target = graph.reshape(target, &shape)?;
                 graph.compare(Comparison::Equal, target, found)?
             }
             _ => {
@@ -72,7 +70,7 @@ impl Metric {
         let shape = graph.shape(prediction);
         match self {
             Self::Accuracy if shape.0.last().is_some_and(|d| d.is_one()) => Self::BinaryAccuracy,
-            Self::Accuracy if graph.shape(target).rank() < shape.rank() => Self::SparseCategoricalAccuracy,
+            Self::Accuracy if graph.node(target).element == Element::U32 => Self::SparseCategoricalAccuracy,
             Self::Accuracy => Self::CategoricalAccuracy,
             named => named,
         }
@@ -90,9 +88,7 @@ impl Metric {
 fn binary_hits(graph: &mut Graph, target: NodeId, prediction: NodeId) -> Result<NodeId> {
     let half = graph.constant(0.5);
     let said = graph.compare(Comparison::Greater, prediction, half)?;
-    let shape = graph.shape(said).clone();
     let target = graph.cast(target, Element::F32);
-    let target = graph.reshape(target, &shape)?;
     graph.compare(Comparison::Equal, target, said)
 }
 

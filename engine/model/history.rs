@@ -1,0 +1,114 @@
+//! What training reported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::formats::write_file;
+
+/// Loss and metrics by name, in alphabetical order, as Keras reports them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Logs(BTreeMap<String, f64>);
+
+impl Logs {
+    /// The value called `name`, such as `loss`, `accuracy` or `val_loss`.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.get(name).copied()
+    }
+
+    /// All names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, &value)| (name.as_str(), value))
+    }
+
+    pub(super) fn insert(&mut self, name: &str, value: f64) {
+        self.0.insert(name.to_string(), value);
+    }
+}
+
+impl fmt::Display for Logs {
+    /// `accuracy: 0.9500 - loss: 0.1234`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, value)) in self.iter().enumerate() {
+            let dash = if i == 0 { "" } else { " - " };
+            // Keras's rule: small numbers in powers of ten.
+            if value.abs() > 1e-3 || value == 0.0 || !value.is_finite() {
+                write!(f, "{dash}{name}: {value:.4}")?;
+            } else {
+                write!(f, "{dash}{name}: {value:.4e}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The course of a training: for each epoch loss and metrics, of the training and of the validation samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    epochs: Vec<Logs>,
+    step_losses: Vec<f32>,
+}
+
+impl History {
+    /// The values called `name`, such as `loss` or `val_accuracy`, one for each epoch; `None` if there are none.
+    pub fn get(&self, name: &str) -> Option<Vec<f64>> {
+        self.epochs.iter().map(|logs| logs.get(name)).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty())
+    }
+
+    /// One report for each epoch.
+    pub fn epochs(&self) -> &[Logs] {
+        &self.epochs
+    }
+
+    /// The loss of each step's own batch, before its update.
+    pub fn step_losses(&self) -> &[f32] {
+        &self.step_losses
+    }
+
+    /// A line for each epoch under a line of names, as Keras's `CSVLogger` writes it.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("epoch");
+        for (name, _) in self.epochs.iter().take(1).flat_map(Logs::iter) {
+            text += &format!(",{name}");
+        }
+        text.push('\n');
+        for (epoch, logs) in self.epochs.iter().enumerate() {
+            let values: Vec<String> = logs.iter().map(|(_, value)| format!(",{value}")).collect();
+            text += &format!("{epoch}{}\n", values.concat());
+        }
+        text
+    }
+
+    /// Writes [`History::to_csv`] to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_file(path, self.to_csv().as_bytes())
+    }
+
+    pub(super) fn push(&mut self, logs: Logs, step_losses: &[f32]) {
+        self.epochs.push(logs);
+        self.step_losses.extend_from_slice(step_losses);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_like_keras() {
+        let mut logs = Logs::default();
+        logs.insert("loss", 1.84321);
+        logs.insert("accuracy", 0.2);
+        logs.insert("val_loss", 0.00012);
+        assert_eq!(logs.to_string(), "accuracy: 0.2000 - loss: 1.8432 - val_loss: 1.2000e-4");
+        let mut history = History::default();
+        history.push(logs, &[2.0, 1.7]);
+        assert_eq!(history.to_csv(), "epoch,accuracy,loss,val_loss\n0,0.2,1.84321,0.00012\n");
+        assert_eq!(history.get("loss"), Some(vec![1.84321]));
+        assert_eq!(history.get("val_accuracy"), None);
+    }
+}

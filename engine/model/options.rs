@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use super::callback::Callback;
+use super::progress::Progress;
+use crate::error::{Error, Result};
+use crate::tensor::Tensor;
+
+/// Samples in a batch unless told otherwise: Keras's default.
+pub(super) const BATCH_SIZE: usize = 32;
+
+/// How [`Sequential::fit`](super::Sequential::fit) trains.
+///
+/// ```
+/// use gradus::FitOptions;
+/// let options = FitOptions::new().epochs(100).batch_size(32).validation_split(0.2).seed(7);
+/// ```
+pub struct FitOptions {
+    pub(super) epochs: usize,
+    pub(super) batch_size: usize,
+    pub(super) shuffle: bool,
+    pub(super) validation_data: Option<(Arc<Tensor>, Arc<Tensor>)>,
+    pub(super) validation_split: f64,
+    pub(super) seed: Option<u64>,
+    pub(super) callbacks: Vec<Box<dyn Callback>>,
+    verbose: u8,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FitOptions {
+    /// One epoch in batches of 32, shuffled, without validation.
+    pub fn new() -> Self {
+        Self {
+            epochs: 1,
+            batch_size: BATCH_SIZE,
+            shuffle: true,
+            validation_data: None,
+            validation_split: 0.0,
+            seed: None,
+            callbacks: Vec::new(),
+            // A browser has no clock that a progress line could read.
+            verbose: if cfg!(target_arch = "wasm32") { 0 } else { 1 },
+        }
+    }
+
+    /// How often all samples are seen. Default 1.
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.epochs = epochs;
+        self
+    }
+
+    /// Samples in a step; the last step of an epoch takes what is left. Default 32.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Whether each epoch takes the samples in another order. Default true.
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.shuffle = shuffle;
+        self
+    }
+
+    /// Samples and targets that loss and metrics are measured on after each epoch.
+    pub fn validation_data(mut self, x: impl Into<Arc<Tensor>>, y: impl Into<Arc<Tensor>>) -> Self {
+        self.validation_data = Some((x.into(), y.into()));
+        self
+    }
+
+    /// The share of the samples, the last ones, that is kept for validation. Default 0.
+    pub fn validation_split(mut self, fraction: f64) -> Self {
+        self.validation_split = fraction;
+        self
+    }
+
+    /// What the order of the samples and dropout depend on. Default the model's seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// 0 prints nothing, 1 (the default) a bar on a terminal and a line for each epoch, 2 the lines alone.
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    /// Adds what follows the training.
+    pub fn callback(mut self, callback: impl Callback + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// All callbacks, the progress among them, or what is wrong with the options.
+    pub(super) fn start(&mut self) -> Result<()> {
+        check_batch_size("fit", self.batch_size)?;
+        if self.epochs == 0 {
+            return Err(Error::argument("fit", "epochs", 0, "at least 1"));
+        }
+        if !(0.0..1.0).contains(&self.validation_split) {
+            let found = self.validation_split;
+            return Err(Error::argument(
+                "fit",
+                "validation_split",
+                found,
+                "from 0 up to, but not including, 1",
+            ));
+        }
+        match self.verbose {
+            0 => Ok(()),
+            1 | 2 => {
+                self.callbacks.insert(0, Box::new(Progress::new(self.verbose == 1)));
+                Ok(())
+            }
+            other => Err(Error::argument("fit", "verbose", other, "0, 1 or 2")),
+        }
+    }
+}
+
+pub(super) fn check_batch_size(call: &str, batch_size: usize) -> Result<()> {
+    if batch_size > 0 {
+        return Ok(());
+    }
+    Err(Error::argument(call, "batch_size", 0, "at least 1, such as 32"))
+}

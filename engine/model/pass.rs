@@ -1,0 +1,124 @@
+//! Steps over a data set, and the means of what they report.
+
+use super::examples::Examples;
+use super::history::Logs;
+use super::session::{Loaded, Session};
+use crate::error::Result;
+use crate::graph::random::{Key, philox};
+use crate::schedule::{BindingId, Step};
+
+/// The last word of the counter keeps these draws apart from those of weights and random nodes.
+const DOMAIN: u32 = 2;
+
+/// A program bound to a data set.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub loaded: Loaded,
+    pub binding: BindingId,
+    rows: usize,
+    batch_size: usize,
+}
+
+impl Pass {
+    pub fn new(
+        session: &mut Session,
+        loaded: Loaded,
+        examples: &Examples,
+        batch_size: usize,
+    ) -> Result<Self> {
+        let rows = examples.rows();
+        let steps = rows.div_ceil(batch_size);
+        let binding = session.engine().bind(loaded.id, &examples.tensors(), steps)?;
+        Ok(Self { loaded, binding, rows, batch_size })
+    }
+
+    /// How many samples there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many steps there are.
+    pub fn count(&self) -> usize {
+        self.rows.div_ceil(self.batch_size)
+    }
+
+    /// The number of samples in step `i`: fewer in the last.
+    fn batch(&self, i: usize) -> usize {
+        self.batch_size.min(self.rows - i * self.batch_size)
+    }
+
+    /// All steps. `scalars` gives the numbers of the step that it is told the index of.
+    pub fn steps(
+        &self,
+        seed: u64,
+        first: u64,
+        scalars: impl Fn(u64) -> Result<Vec<f32>>,
+    ) -> Result<Vec<Step>> {
+        let step = |i: usize| {
+            let number = first + i as u64;
+            let key = Key { seed, step: number as u32 };
+            let scalars = scalars(number)?;
+            Ok(Step { batch: self.batch(i), offset: i * self.batch_size, row: i, key, scalars })
+        };
+        (0..self.count()).map(step).collect()
+    }
+
+    /// Runs all steps without scalars: an evaluation or a prediction.
+    pub async fn run(&self, session: &mut Session) -> Result<Vec<Vec<f32>>> {
+        let steps = self.steps(0, 0, |_| Ok(Vec::new()))?;
+        session.engine().run(self.binding, &steps).await?;
+        session.engine().outputs(self.binding).await
+    }
+
+    /// The means over the samples of the first `done` steps: every sample weighs alike.
+    pub fn means(&self, outputs: &[Vec<f32>], done: usize) -> Logs {
+        let samples: usize = (0..done).map(|i| self.batch(i)).sum();
+        let mut logs = Logs::default();
+        for (name, values) in self.loaded.outputs.iter().zip(outputs) {
+            let weighted = values.iter().take(done).enumerate();
+            let sum: f64 = weighted.map(|(i, &value)| f64::from(value) * self.batch(i) as f64).sum();
+            logs.insert(name, sum / samples as f64);
+        }
+        logs
+    }
+}
+
+/// The numbers 0 to `count` − 1 in an order that depends on `seed` and `epoch` alone (Fisher and Yates).
+pub(super) fn permutation(count: usize, seed: u64, epoch: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    for i in (1..count).rev() {
+        let [word, ..] = philox([i as u32, epoch, 0, DOMAIN], [seed as u32, (seed >> 32) as u32]);
+        let j = (u64::from(word) * (i as u64 + 1)) >> 32;
+        order.swap(i, j as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::permutation;
+
+    #[test]
+    fn an_order_holds_each_sample_once() {
+        let order = permutation(1000, 7, 3);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.iter().copied().eq(0..1000));
+        assert_eq!(order, permutation(1000, 7, 3));
+        assert_ne!(order, permutation(1000, 7, 4));
+        assert_ne!(order, permutation(1000, 8, 3));
+        assert_eq!(permutation(1, 0, 0), [0]);
+    }
+
+    /// Each of the 24 orders of four within five standard errors of its share.
+    #[test]
+    fn all_orders_are_equally_likely() {
+        let mut counts = std::collections::BTreeMap::new();
+        for epoch in 0..24_000 {
+            *counts.entry(permutation(4, 1, epoch)).or_insert(0.0) += 1.0;
+        }
+        assert_eq!(counts.len(), 24);
+        let deviation = (24_000.0_f64 * (1.0 / 24.0) * (23.0 / 24.0)).sqrt();
+        assert!(counts.values().all(|&n: &f64| (n - 1000.0).abs() <= 5.0 * deviation), "{counts:?}");
+    }
+}

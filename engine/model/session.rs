@@ -1,0 +1,186 @@
+//! A model on its device: variables, and the programs loaded so far.
+
+use super::build::BuiltLayer;
+use super::device::{Engine, Opened};
+use super::lower::{FROZEN, Stored, WEIGHTS};
+use super::sequential::Purpose;
+use crate::error::Result;
+use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
+use crate::schedule::{Options, ProgramId, schedule};
+
+/// Which copy of the weights is the newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Newer {
+    Host,
+    Device,
+    Neither,
+}
+
+/// Where the weights lie in the variables, and what the optimizer remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub variables: Vec<Variable>,
+    pub parameters: Vec<Parameter>,
+}
+
+impl Layout {
+    /// The layout of the weights of `graph`, and of an optimizer with `slots`.
+    pub fn new(graph: &Graph, slots: &[&str]) -> Self {
+        let mut variables = graph.variables[..=FROZEN.0].to_vec();
+        let segments = variables[WEIGHTS.0].segments;
+        variables.extend(slots.iter().map(|name| Variable { name: name.to_string(), segments }));
+        Self { variables, parameters: graph.parameters.clone() }
+    }
+
+    /// The arena of `variable`, filled with the host's weights.
+    fn pack(&self, variable: VariableId, built: &[BuiltLayer]) -> Vec<f32> {
+        let mut arena = vec![0.0; self.variables[variable.0].segments * SEGMENT];
+        let values = built.iter().flat_map(|layer| &layer.values);
+        for (parameter, values) in self.parameters.iter().zip(values) {
+            if parameter.variable == variable {
+                arena[parameter.offset..][..values.len()].copy_from_slice(values);
+            }
+        }
+        arena
+    }
+
+    /// Puts the weights of both arenas into the host's.
+    fn unpack(&self, arenas: &[Vec<f32>; 2], built: &mut [BuiltLayer]) {
+        let values = built.iter_mut().flat_map(|layer| &mut layer.values);
+        for (parameter, values) in self.parameters.iter().zip(values) {
+            values.copy_from_slice(&arenas[parameter.variable.0][parameter.offset..][..parameter.len()]);
+        }
+    }
+}
+
+/// A program on the device.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub purpose: Purpose,
+    pub stored: Stored,
+    pub max_batch: usize,
+    pub id: ProgramId,
+    /// The graph's scalars, which each step gives in this order.
+    pub scalars: Vec<String>,
+    /// The graph's outputs.
+    pub outputs: Vec<String>,
+    /// The program for people.
+    pub explanation: String,
+}
+
+/// A model on its device.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub opened: Opened,
+    pub newer: Newer,
+    layout: Layout,
+    loaded: Vec<Loaded>,
+}
+
+impl Session {
+    pub fn new(opened: Opened) -> Self {
+        let layout = Layout { variables: Vec::new(), parameters: Vec::new() };
+        Self { opened, newer: Newer::Host, layout, loaded: Vec::new() }
+    }
+
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.opened.engine
+    }
+
+    /// Brings `layout` and the newest weights to the device. With another layout than before, what the
+    /// optimizer remembered is forgotten, and the programs too.
+    pub async fn prepare(&mut self, layout: Layout, built: &mut [BuiltLayer]) -> Result<()> {
+        if self.layout != layout {
+            self.pull(built).await?;
+            self.forget();
+            self.opened.engine.set_variables(&layout.variables)?;
+            self.layout = layout;
+            self.reset_slots()?;
+            self.newer = Newer::Host;
+        }
+        if self.newer == Newer::Host {
+            for variable in [WEIGHTS, FROZEN] {
+                let arena = self.layout.pack(variable, built);
+                self.opened.engine.write_variable(variable, &arena)?;
+            }
+            self.newer = Newer::Neither;
+        }
+        Ok(())
+    }
+
+    /// Makes room for another optimizer and loss.
+    pub fn start_over(&mut self) -> Result<()> {
+        self.forget();
+        self.reset_slots()
+    }
+
+    /// Sets what the optimizer remembers to zero.
+    fn reset_slots(&mut self) -> Result<()> {
+        for (i, variable) in self.layout.variables.iter().enumerate().skip(FROZEN.0 + 1) {
+            let zeros = vec![0.0; variable.segments * SEGMENT];
+            self.opened.engine.write_variable(VariableId(i), &zeros)?;
+        }
+        Ok(())
+    }
+
+    /// Unloads all programs.
+    fn forget(&mut self) {
+        for loaded in self.loaded.drain(..) {
+            self.opened.engine.unload(loaded.id);
+        }
+    }
+
+    /// Brings the weights to the host, if the device has newer ones.
+    pub async fn pull(&mut self, built: &mut [BuiltLayer]) -> Result<()> {
+        if self.newer != Newer::Device {
+            return Ok(());
+        }
+        let engine = &mut self.opened.engine;
+        let arenas = [engine.read_variable(WEIGHTS).await?, engine.read_variable(FROZEN).await?];
+        self.layout.unpack(&arenas, built);
+        self.newer = Newer::Neither;
+        Ok(())
+    }
+
+    /// The program for `purpose`, loaded unless it is already.
+    pub fn load(
+        &mut self,
+        purpose: Purpose,
+        stored: &Stored,
+        max_batch: usize,
+        graph: impl FnOnce() -> Result<Graph>,
+    ) -> Result<Loaded> {
+        if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
+            let loaded = &self.loaded[at];
+            if loaded.stored == *stored && loaded.max_batch == max_batch {
+                return Ok(loaded.clone());
+            }
+            let loaded = self.loaded.swap_remove(at);
+            self.opened.engine.unload(loaded.id);
+        }
+        let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
+        let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
+        let outputs = outputs.iter().map(|output| output.name.clone()).collect();
+        let explanation = program.explain();
+        let id = self.opened.engine.load(program)?;
+        let stored = stored.clone();
+        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation };
+        self.loaded.push(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// The programs loaded, for people, and what the device has done so far.
+    pub fn explain(&self) -> String {
+        let mut text = format!("Device: {}\n", self.opened.describe());
+        for loaded in &self.loaded {
+            text += &format!(
+                "\n{:?}, batches of up to {}\n{}",
+                loaded.purpose, loaded.max_batch, loaded.explanation
+            );
+        }
+        if let Some(counters) = self.opened.engine.counters() {
+            text += &format!("\nSo far: {counters:?}\n");
+        }
+        text
+    }
+}
