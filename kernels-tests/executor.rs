@@ -98,17 +98,16 @@ fn weights(graph: &Graph) -> Vec<f32> {
     values
 }
 
-fn programs(graph: &Graph) -> Vec<(String, Program)> {
-    let joined = Options { reuse: false, ..FUSED };
-    let mut programs = Vec::new();
-    for software in [true, false] {
-        for (what, options) in [("all passes", FUSED), ("no passes", PLAIN), ("no reuse", joined)] {
-            let target = Target::Gpu { software };
-            let what = format!("{what}, software {software}");
-            programs.push((what, schedule(graph, target, options, 4).unwrap()));
-        }
-    }
-    programs
+fn programs(graph: &Graph) -> Vec<(&'static str, Program)> {
+    let apart = Options { reuse: false, ..FUSED };
+    let variants = [
+        ("register tiles", true, FUSED),
+        ("register tiles, no memory reused", true, apart),
+        ("register tiles, no passes", true, PLAIN),
+        ("workgroup tiles", false, FUSED),
+    ];
+    let program = |software, options| schedule(graph, Target::Gpu { software }, options, 4).unwrap();
+    variants.map(|(what, software, options)| (what, program(software, options))).into()
 }
 
 /// Three steps, the last batch smaller: outputs, losses and weights, for both kinds of tile.
@@ -127,14 +126,12 @@ fn a_network_trains_as_the_reference_does() {
         let found = run(&mut engine, &program, &data, (&order, &steps), &start);
         // Sums of at most 108 terms of size 1 through five layers, each bending by at most 1.
         let bound = 5.0 * 8.0 * 108f64.sqrt() * 2f64.powi(-24) * 10.0;
-        assert_close(&what, &found.outputs[0], &expected.outputs[0], 0.0, bound);
-        assert_close(&what, &found.outputs[1], &expected.outputs[1], 0.0, bound);
-        assert_close(&what, &found.variables[0], &expected.variables[0], 0.0, bound);
+        assert_close(what, &found.outputs[0], &expected.outputs[0], 0.0, bound);
+        assert_close(what, &found.outputs[1], &expected.outputs[1], 0.0, bound);
+        assert_close(what, &found.variables[0], &expected.variables[0], 0.0, bound);
         results.push(found);
     }
-    for pair in [[0, 2], [3, 5]] {
-        assert_eq!(results[pair[0]], results[pair[1]], "memory planning changes no bit");
-    }
+    assert_eq!(results[0], results[1], "memory planning changes no bit");
 }
 
 /// Every kernel of the network is what all drivers take.
@@ -151,5 +148,5 @@ fn generated_kernels_are_valid_everywhere() {
             seen += 1;
         }
     }
-    assert!(seen > 100, "only {seen} kernels");
+    assert!(seen > 80, "only {seen} kernels");
 }
