@@ -4,6 +4,8 @@ mod check;
 mod fashion_mnist;
 mod idx;
 mod one_hot;
+#[cfg(feature = "hdf5")]
+mod signs;
 mod split;
 mod standard_scaler;
 
@@ -11,5 +13,7 @@ pub use check::{check_finite, check_labels};
 pub use fashion_mnist::{FashionMnist, load_fashion_mnist};
 pub use idx::{parse_idx, read_idx};
 pub use one_hot::one_hot;
+#[cfg(feature = "hdf5")]
+pub use signs::{Signs, load_signs};
 pub use split::{Split, split};
 pub use standard_scaler::StandardScaler;
