@@ -41,7 +41,8 @@ impl Graph {
         flowing[y.0] = Some(cotangent);
         for i in (0..=y.0).rev() {
             let Some(gradient) = flowing[i].filter(|_| wanted[i]) else { continue };
-            let scope = format!("{}'", self.nodes[i].scope);
+            let of = &self.nodes[i].scope;
+            let scope = if of.is_empty() { "gradient".to_string() } else { format!("{of}'") };
             let outer = self.enter(&scope);
             for (input, part) in self.derivative(NodeId(i), gradient)? {
                 if wanted[input.0] {

@@ -36,6 +36,8 @@ pub(super) struct Groups<'a> {
     pub owner: HashMap<NodeId, usize>,
     /// The roots that read each root.
     users: HashMap<NodeId, BTreeSet<NodeId>>,
+    /// Roots that join no other, since the kernel that they would make binds too much.
+    alone: BTreeSet<NodeId>,
 }
 
 /// Storage buffers a kernel may bind; WebGPU promises no more.
@@ -44,27 +46,73 @@ const MAX_BUFFERS: usize = 8;
 impl<'a> Groups<'a> {
     /// Joins roots to kernels; with `fuse` off each root is a kernel.
     pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool) -> Self {
-        let mut this = Self { graph, root, groups: Vec::new(), owner: HashMap::new(), users: HashMap::new() };
-        this.find_users();
-        for id in graph.ids().filter(|id| this.root[id.0]).collect::<Vec<_>>() {
-            let host = if fuse && !is_anchor(graph, id) { this.find_host(id) } else { None };
-            let index = match host {
+        let (groups, owner, users) = (Vec::new(), HashMap::new(), HashMap::new());
+        let mut this = Self { graph, root, groups, owner, users, alone: BTreeSet::new() };
+        loop {
+            this.join_roots(fuse);
+            let elsewhere = this.read_elsewhere();
+            let crowded = (0..this.groups.len()).find(|&i| this.bindings(i, &elsewhere) > MAX_BUFFERS);
+            if !crowded.is_some_and(|index| this.split(index)) {
+                return this;
+            }
+        }
+    }
+
+    fn join_roots(&mut self, fuse: bool) {
+        self.groups.clear();
+        self.owner.clear();
+        self.find_users();
+        let roots: Vec<NodeId> = self.graph.ids().filter(|id| self.root[id.0]).collect();
+        for id in roots {
+            let joins = fuse && !is_anchor(self.graph, id) && !self.alone.contains(&id);
+            let index = match joins.then(|| self.find_host(id)).flatten() {
                 Some((index, domain)) => {
-                    this.groups[index].domain = domain;
+                    self.groups[index].domain = domain;
                     index
                 }
-                None => this.start(id),
+                None => self.start(id),
             };
-            this.groups[index].roots.push(id);
-            this.owner.insert(id, index);
+            self.groups[index].roots.push(id);
+            self.owner.insert(id, index);
         }
         if fuse {
-            this.join_bias_gradients();
+            self.join_bias_gradients();
         }
-        this
+    }
+
+    /// Bindings that kernel `index` needs.
+    fn bindings(&self, index: usize, elsewhere: &BTreeSet<NodeId>) -> usize {
+        let region = self.region(index, elsewhere);
+        let gathered =
+            region.nodes.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
+        let operands = self.groups[index].anchor.map_or(0, |a| self.graph.node(a).inputs.len());
+        region.loads.len() + 2 * gathered + operands + region.stores.len()
+    }
+
+    /// Makes kernel `index` smaller at the next try: its roots part, or its one root computes less at once.
+    /// False if there is nothing to part.
+    fn split(&mut self, index: usize) -> bool {
+        let roots = self.groups[index].roots.clone();
+        let joined: Vec<NodeId> = roots.iter().copied().filter(|&r| !is_anchor(self.graph, r)).collect();
+        if roots.len() > 1 && joined.iter().any(|r| !self.alone.contains(r)) {
+            self.alone.extend(joined);
+            return true;
+        }
+        let count = self.graph.shape(roots[0]).count();
+        let parts = self.inlined(&roots).into_iter().filter(|n| {
+            let node = self.graph.node(*n);
+            node.op.is_elementwise() && !self.root[n.0] && node.shape.count() == count
+        });
+        let size = |n: &NodeId| (self.leaves(&[*n]).len().min(MAX_BUFFERS - 2), *n);
+        let Some(part) = parts.max_by_key(size).filter(|n| self.leaves(&[*n]).len() > 1) else {
+            return false;
+        };
+        self.root[part.0] = true;
+        true
     }
 
     fn find_users(&mut self) {
+        self.users.clear();
         for id in self.graph.ids().filter(|id| self.root[id.0]) {
             let anchor = is_anchor(self.graph, id);
             let operands = if anchor { self.graph.node(id).inputs.clone() } else { Vec::new() };

@@ -135,6 +135,8 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
             let needs_memory = is_anchor(graph, id) || matches!(node.op, Op::Pack { .. });
             let stretched = graph.shape(input).count() != node.shape.count();
             let one = graph.shape(input).count() == Dim::fixed(1);
+            // Where the reduction can't join the kernel that has its operand, one value is handed on, not several.
+            root[source.0] |= fuse && reduction && graph.node(source).op.is_elementwise();
             if needs_memory || (stretched && !one && !reduction && !is_uniform(graph, source)) {
                 root[source.0] = true;
             }

@@ -217,3 +217,40 @@ fn a_batch_of_nothing_is_refused() -> Result<()> {
     assert_eq!(error.to_string(), "schedule: batch size is 0, expected at least 1");
     Ok(())
 }
+
+/// The most storage buffers that a kernel binds.
+fn most_bindings(program: &Program) -> usize {
+    let gathered = |k: &Kernel| {
+        k.region
+            .nodes
+            .iter()
+            .filter(|n| matches!(program.graph.node(**n).op, crate::graph::Op::Input(_)))
+            .count()
+    };
+    let operands = |k: &Kernel| k.work.anchor().map_or(0, |a| program.graph.node(a).inputs.len());
+    let bound = |k: &Kernel| k.region.loads.len() + k.region.stores.len() + 2 * gathered(k) + operands(k);
+    program.kernels.iter().map(bound).max().unwrap_or(0)
+}
+
+#[test]
+fn no_kernel_binds_more_than_webgpu_promises() -> Result<()> {
+    let mut g = Graph::new();
+    let weights = g.variable("weights");
+    let parameters: Vec<NodeId> = (0..20).map(|i| g.parameter(&format!("p{i}"), &[256], weights)).collect();
+    let mut sum = parameters[0];
+    for &parameter in &parameters[1..] {
+        let root = g.unary(Unary::Exp, parameter);
+        sum = g.add(sum, root)?;
+    }
+    let loss = g.sum_all(sum)?;
+    g.output("loss", loss)?;
+    let gradients = g.gradients(loss, &parameters)?;
+    let packed = g.pack(weights, &gradients)?;
+    g.assign(weights, packed)?;
+    for fuse in [false, true] {
+        let program = schedule(&g, Target::Cpu, Options { fuse, ..Options::default() }, 1)?;
+        assert!(most_bindings(&program) <= 8, "{}", program.explain());
+        check_plan(&program);
+    }
+    Ok(())
+}
