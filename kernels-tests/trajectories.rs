@@ -149,6 +149,19 @@ fn the_cpu_follows_keras() {
     }
 }
 
+/// A few losses: the drivers compile each kernel anew.
+#[test]
+#[cfg(feature = "native")]
+fn the_gpu_follows_keras() {
+    if pollster::block_on(crate::gpu::adapter::list()).is_empty() {
+        println!("no adapter: nothing tested");
+        return;
+    }
+    for name in ["frozen", "binary", "mean_absolute"] {
+        follows_keras(name, Device::gpu());
+    }
+}
+
 /// What Keras's `evaluate`, `predict` and `fit` say of the same model and samples.
 #[test]
 #[cfg(feature = "cpu")]

@@ -16,6 +16,8 @@ mod run;
 mod sequential;
 mod session;
 mod summary;
+#[cfg(all(test, feature = "cpu"))]
+mod tests;
 mod weights;
 
 pub use callback::Callback;

@@ -1,0 +1,99 @@
+//! A convolutional network that reads numbers off hands: SIGNS, six classes, 1,080 photographs of 64x64 pixels.
+//!
+//! `cargo run --release --example signs_cnn -- --help` lists the options.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use gradus::data::{load_signs, one_hot};
+use gradus::{Conv2D, Dense, Device, FitOptions, Flatten, History, MaxPooling2D, Sequential, Sgd};
+
+/// Trains the network of the course on SIGNS.
+#[derive(Parser)]
+struct Options {
+    /// Folder with train_signs.h5 and test_signs.h5; by default the drawn stand-in that comes with gradus
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// How often all images are seen
+    #[arg(long, default_value_t = 100)]
+    epochs: usize,
+    /// Images in a step
+    #[arg(long, default_value_t = 32)]
+    batch_size: usize,
+    /// auto, cpu, gpu, vulkan, gl, metal, dx12 or a part of an adapter's name [default: $GRADUS_DEVICE, or auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// What the first weights and the order of the images depend on
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder for model.h5, history.csv, loss.png and accuracy.png
+    #[arg(long, default_value = "target/signs_cnn")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    check_writable(&options.out)?;
+    let data = load_signs(options.data.as_deref())?;
+    let classes = data.classes.len();
+    let (train_x, test_x) = (data.train_x.scaled(1.0 / 255.0), data.test_x.scaled(1.0 / 255.0));
+    let (train_y, test_y) = (one_hot(&data.train_y, classes)?, one_hot(&data.test_y, classes)?);
+
+    let mut model = network(classes).seed(options.seed);
+    if let Some(name) = &options.device {
+        model = model.device(Device::parse(name)?);
+    }
+    println!("Device: {}", model.describe_device()?);
+    model.build(&train_x.shape()[1..])?;
+    println!("{}", model.summary()?);
+
+    model.compile(Sgd::new(0.01), "categorical_crossentropy", &["accuracy"])?;
+    let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
+    let history = model.fit(train_x, train_y, fit.validation_data(&test_x, &test_y))?;
+    println!("Test: {}", model.evaluate(test_x, test_y, options.batch_size)?);
+    save(&mut model, &history, &options.out)
+}
+
+/// Two convolutions, one pooling, one layer of scores.
+fn network(classes: usize) -> Sequential {
+    Sequential::new()
+        .add(Conv2D::new(32, (3, 3)).activation("relu"))
+        .add(Conv2D::new(32, (3, 3)).activation("relu"))
+        .add(MaxPooling2D::new((2, 2)))
+        .add(Flatten::new())
+        .add(Dense::new(classes).activation("softmax"))
+}
+
+/// An hour of training is not to end with a folder that cannot be written to.
+fn check_writable(folder: &Path) -> Result<()> {
+    let check = || {
+        std::fs::create_dir_all(folder)?;
+        tempfile::tempfile_in(folder).map(drop)
+    };
+    check().with_context(|| format!("--out {}: cannot be written to, give another folder", folder.display()))
+}
+
+fn save(model: &mut Sequential, history: &History, folder: &Path) -> Result<()> {
+    model.save_weights(folder.join("model.h5"))?;
+    history.write_csv(folder.join("history.csv"))?;
+    for name in ["loss", "accuracy"] {
+        let train = history.get(name).unwrap_or_default();
+        let test = history.get(&format!("val_{name}")).unwrap_or_default();
+        let path = folder.join(format!("{name}.png"));
+        let curves = [("train", train.as_slice()), ("validation", test.as_slice())];
+        gradus::model::plot::line_chart(&path, &format!("SIGNS: {name}"), name, &curves)?;
+    }
+    println!("Wrote model.h5, history.csv, loss.png and accuracy.png to {}", folder.display());
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Exclusive or: what one neuron cannot learn, two hidden ones often do, and eight nearly always.
+
+use gradus::{Adam, Dense, Device, FitOptions, Result, Sequential, Tensor};
+
+/// Over 20 seeds the share of successes would scatter by 11 percentage points, over 100 by 5.
+const SEEDS: u64 = 100;
+const EPOCHS: usize = 1000;
+
+fn main() -> Result<()> {
+    let x = Tensor::f32(&[4, 2], vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0])?;
+    let y = Tensor::f32(&[4, 1], vec![0.0, 1.0, 1.0, 0.0])?;
+    println!("{EPOCHS} epochs of Adam from {SEEDS} seeds. All four answers are right after training:");
+    for hidden in [0, 2, 8] {
+        let mut successes = 0;
+        for seed in 0..SEEDS {
+            successes += usize::from(learns(&x, &y, hidden, seed)?);
+        }
+        let name = if hidden == 0 { "2-1".to_string() } else { format!("2-{hidden}-1") };
+        println!("  {name}: {successes} of {SEEDS}");
+    }
+    Ok(())
+}
+
+/// Whether a network with `hidden` neurons between inputs and output learns all four cases.
+fn learns(x: &Tensor, y: &Tensor, hidden: usize, seed: u64) -> Result<bool> {
+    // So small that a GPU would only wait.
+    let mut model = Sequential::new().seed(seed).device(Device::cpu());
+    if hidden > 0 {
+        model = model.add(Dense::new(hidden).activation("tanh"));
+    }
+    model = model.add(Dense::new(1).activation("sigmoid"));
+    model.compile(Adam::new(0.01), "mean_squared_error", &["accuracy"])?;
+    model.fit(x, y, FitOptions::new().epochs(EPOCHS).verbose(0))?;
+    Ok(model.evaluate(x, y, None)?.get("accuracy") == Some(1.0))
+}
