@@ -149,7 +149,7 @@ fn the_cpu_follows_keras() {
     }
 }
 
-/// A few losses: the drivers compile each kernel anew.
+/// Every loss, window and padding once: the drivers compile each kernel anew.
 #[test]
 #[cfg(feature = "native")]
 fn the_gpu_follows_keras() {
@@ -157,7 +157,16 @@ fn the_gpu_follows_keras() {
         println!("no adapter: nothing tested");
         return;
     }
-    for name in ["frozen", "binary", "mean_absolute"] {
+    let names = [
+        "sgd_nesterov",
+        "frozen",
+        "binary",
+        "mean_absolute",
+        "conv_same_strides",
+        "max_pooling",
+        "average_pooling",
+    ];
+    for name in names {
         follows_keras(name, Device::gpu());
     }
 }
