@@ -120,7 +120,6 @@ impl Context<'_> {
     }
 
     /// Words `range` of the value at `address`, to be written.
-    #[expect(clippy::mut_from_ref, reason = "see Arena")]
     pub(super) fn write(&self, address: Address, range: Range<usize>) -> &mut [f32] {
         let (arena, base) = self.locate(address);
         arena.write(base + range.start..base + range.end)
