@@ -1,4 +1,32 @@
 //! gradus trains neural networks on any GPU that wgpu reaches, with Keras's vocabulary and no Python.
+//!
+//! ```
+//! use gradus::{Adam, Dense, FitOptions, Sequential, Tensor};
+//! let x = Tensor::f32(&[4, 2], vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0])?;
+//! let y = Tensor::f32(&[4, 1], vec![0.0, 1.0, 1.0, 0.0])?;
+//! let mut model = Sequential::new()
+//!     .add(Dense::new(8).activation("tanh"))
+//!     .add(Dense::new(1).activation("sigmoid"));
+//! model.compile(Adam::new(0.05), "mean_squared_error", &["accuracy"])?;
+//! model.fit(&x, &y, FitOptions::new().epochs(200).verbose(0))?;
+//! println!("{:?}", model.predict(&x, None)?.to_f32());
+//! # Ok::<(), gradus::Error>(())
+//! ```
+//!
+//! A [`Sequential`] of [`layers`] is lowered to a [`graph`], which is differentiated; the [`schedule`] makes a program
+//! of it, and [`gpu`] or [`cpu`] run that. Modules import downwards only:
+//!
+//! | module | what is there |
+//! | --- | --- |
+//! | [`model`] | compile, fit, evaluate, predict, summary, history, callbacks, plots |
+//! | [`layers`] | one layer a file: its shapes, its weights, its forward pass |
+//! | [`train`] | losses, metrics, optimizers, initializers |
+//! | [`data`] | data sets and preprocessing |
+//! | [`formats`] | syntax of files: HDF5, Keras's weights |
+//! | [`gpu`] | the program on a GPU: adapters, pipelines, recording, read-back |
+//! | [`cpu`] | the program on host threads, and the f64 interpreter of the graph |
+//! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |
+//! | [`graph`] | operations, shapes, differentiation |
 #![warn(missing_docs)]
 
 pub mod cpu;
@@ -13,6 +41,11 @@ pub mod train;
 
 mod error;
 mod tensor;
+
+/// The README's code is run as a test.
+#[cfg(all(doctest, feature = "hdf5"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 #[path = "../kernels-tests/mod.rs"]

@@ -1,22 +1,40 @@
 //! Exclusive or: what one neuron cannot learn, two hidden ones often do, and eight nearly always.
+//!
+//! `cargo run --release --example xor -- [SEEDS]`: over 20 seeds, the default, the share of successes scatters by 11
+//! percentage points, over 300 by 3. Keras's own share for 2-2-1 is 49 % (300 seeds).
+
+use std::process::ExitCode;
 
 use gradus::{Adam, Dense, Device, FitOptions, Result, Sequential, Tensor};
 
-/// Over 20 seeds the share of successes would scatter by 11 percentage points, over 100 by 5.
-const SEEDS: u64 = 100;
 const EPOCHS: usize = 1000;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    let seeds = std::env::args().nth(1).map_or(Ok(20), |text| text.parse::<u64>());
+    let Ok(seeds) = seeds else {
+        eprintln!("usage: xor [SEEDS]   a whole number, 20 by default");
+        return ExitCode::from(2);
+    };
+    match run(seeds) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(seeds: u64) -> Result<()> {
     let x = Tensor::f32(&[4, 2], vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0])?;
     let y = Tensor::f32(&[4, 1], vec![0.0, 1.0, 1.0, 0.0])?;
-    println!("{EPOCHS} epochs of Adam from {SEEDS} seeds. All four answers are right after training:");
+    println!("{EPOCHS} epochs of Adam from {seeds} seeds. All four answers are right after training:");
     for hidden in [0, 2, 8] {
         let mut successes = 0;
-        for seed in 0..SEEDS {
+        for seed in 0..seeds {
             successes += usize::from(learns(&x, &y, hidden, seed)?);
         }
         let name = if hidden == 0 { "2-1".to_string() } else { format!("2-{hidden}-1") };
-        println!("  {name}: {successes} of {SEEDS}");
+        println!("  {name}: {successes} of {seeds}");
     }
     Ok(())
 }

@@ -16,5 +16,6 @@ mod programs;
 mod random_graphs;
 mod regions;
 mod shaders;
+mod signs_epoch;
 mod trajectories;
 mod window;

@@ -22,6 +22,14 @@ pub struct Counters {
     pub bytes_read: u64,
 }
 
+impl std::fmt::Display for Counters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { submissions, dispatches, buffers, bind_groups, pipelines, bytes_read } = self;
+        write!(f, "{submissions} submissions, {dispatches} dispatches, {bytes_read} bytes read back; ")?;
+        write!(f, "made {buffers} buffers, {bind_groups} bind groups, {pipelines} pipelines")
+    }
+}
+
 /// A device with its queue, and the first error that happened on it.
 pub struct Device {
     pub device: wgpu::Device,

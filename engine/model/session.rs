@@ -179,7 +179,7 @@ impl Session {
             );
         }
         if let Some(counters) = self.opened.engine.counters() {
-            text += &format!("\nSo far: {counters:?}\n");
+            text += &format!("\nSo far: {counters}\n");
         }
         text
     }
