@@ -6,9 +6,7 @@ pub mod plain;
 mod anchor;
 #[cfg(feature = "cpu")]
 mod engine;
-// Some kernels are called by tests and benches only.
 #[cfg(feature = "cpu")]
-#[allow(dead_code, unused_imports)]
 pub(crate) mod kernels;
 #[cfg(feature = "cpu")]
 mod memory;

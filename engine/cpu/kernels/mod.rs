@@ -26,7 +26,7 @@ pub(crate) use filter_gradient::conv2d_filter_gradient;
 pub(crate) use level::{Body, Level};
 pub(crate) use matmul::{Matmul, matmul};
 pub(crate) use pooling::{average_pool, average_pool_gradient, max_pool, max_pool_gradient};
-pub(crate) use sums::{column_sums, row_sums};
+pub(crate) use sums::column_sums;
 
 /// What is to be done with each finished stretch of an output while it is in the cache: it gets the index of the stretch's
 /// first element and the elements. Every element is passed exactly once, in stretches that differ from kernel to kernel.
@@ -71,6 +71,8 @@ pub(crate) struct Window2d {
 
 impl Window2d {
     /// A window without padding that moves a pixel at a time.
+    // Called by tests and benches only.
+    #[allow(dead_code)]
     pub(crate) fn valid(kernel: [usize; 2]) -> Self {
         Window2d { kernel, stride: [1; 2], dilation: [1; 2], pad_before: [0; 2], pad_after: [0; 2] }
     }
