@@ -1,7 +1,7 @@
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::config::with_base;
-use super::spatial::{image_shape, window_counts};
+use super::pooling::Pooling;
 use super::{Base, Config, Context, Layer, Padding, Size2};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
@@ -15,20 +15,18 @@ use crate::graph::NodeId;
 #[derive(Clone, Debug)]
 pub struct MaxPooling2D {
     base: Base,
-    pool_size: Size2,
-    strides: Option<Size2>,
-    padding: Padding,
+    pooling: Pooling,
 }
 
 impl MaxPooling2D {
     /// Windows of `pool_size` (a number, or height and width) side by side, without padding.
     pub fn new(pool_size: impl Into<Size2>) -> Self {
-        Self { base: Base::default(), pool_size: pool_size.into(), strides: None, padding: Padding::Valid }
+        Self { base: Base::default(), pooling: Pooling::new(pool_size.into()) }
     }
 
     /// Pixels from one window to the next. Default the pool size.
     pub fn strides(mut self, strides: impl Into<Size2>) -> Self {
-        self.strides = Some(strides.into());
+        self.pooling.strides = Some(strides.into());
         self
     }
 
@@ -37,7 +35,7 @@ impl MaxPooling2D {
     where
         P: TryInto<Padding, Error: Into<Error>>,
     {
-        self.padding = self.base.option(self.padding, padding);
+        self.pooling.padding = self.base.option(self.pooling.padding, padding);
         self
     }
 
@@ -48,16 +46,7 @@ impl MaxPooling2D {
     }
 
     pub(super) fn from_config(config: &mut Config) -> Result<Self> {
-        Ok(Self {
-            base: config.base()?,
-            pool_size: config.size("pool_size")?.unwrap_or(2.into()),
-            strides: config.size("strides")?,
-            padding: config.padding()?,
-        })
-    }
-
-    fn strides_or_size(&self) -> Size2 {
-        self.strides.unwrap_or(self.pool_size)
+        Ok(Self { base: config.base()?, pooling: Pooling::from_config(config)? })
     }
 }
 
@@ -75,33 +64,21 @@ impl Layer for MaxPooling2D {
     }
 
     fn title(&self) -> String {
-        format!("MaxPooling2D {}x{}", self.pool_size.height, self.pool_size.width)
+        format!("MaxPooling2D {}", self.pooling.title())
     }
 
     fn config(&self) -> Value {
-        let own = json!({
-            "pool_size": self.pool_size.config(),
-            "strides": self.strides_or_size().config(),
-            "padding": self.padding.name(),
-            "data_format": "channels_last",
-        });
-        with_base(self, own)
+        with_base(self, self.pooling.config())
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let place = self.place();
         self.base.check(&place)?;
-        self.pool_size.check(&place, "pool_size")?;
-        self.strides_or_size().check(&place, "strides")?;
-        let image = image_shape(&place, input)?;
-        let window = self.padding.window(image, self.pool_size, self.strides_or_size());
-        let [rows, columns] = window_counts(&place, image, &window)?;
-        Ok(vec![rows, columns, image[2]])
+        self.pooling.output_shape(&place, input)
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let image = image_shape(&self.place(), &context.sample_shape(input))?;
-        let window = self.padding.window(image, self.pool_size, self.strides_or_size());
+        let window = self.pooling.window(&self.place(), &context.sample_shape(input))?;
         context.graph.max_pool(input, window)
     }
 }

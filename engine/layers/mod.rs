@@ -12,6 +12,7 @@ mod dense;
 mod dropout;
 mod flatten;
 mod max_pooling2d;
+mod pooling;
 mod spatial;
 #[cfg(test)]
 mod tests;
