@@ -11,6 +11,7 @@ mod graph;
 // The benches use all of it.
 #[allow(dead_code)]
 mod harness;
+mod indexing;
 mod matmul;
 mod programs;
 mod random_graphs;

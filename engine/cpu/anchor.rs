@@ -2,7 +2,7 @@
 
 use super::kernels::{self, Epilogue, Images, Matmul, Window2d};
 use super::memory::{Address, Context, address};
-use super::movement::{Joined, transpose};
+use super::movement::{Joined, gather, scatter_add, transpose};
 use super::prepare::{destination, for_each};
 use super::region::{BLOCK, Region, Span};
 use super::walk::Walk;
@@ -35,6 +35,9 @@ enum Task {
     Columns,
     Reduce(Joined),
     Transpose(Walk),
+    /// Rows of a table, and how many elements each has.
+    Gather(usize),
+    ScatterAdd(usize),
 }
 
 impl Anchor {
@@ -86,6 +89,14 @@ impl Anchor {
             }
             Task::Reduce(joined) => joined.run(batch, operand(0), out, epilogue),
             Task::Transpose(walk) => transpose(walk, batch, operand(0), out, epilogue),
+            Task::Gather(row) => {
+                gather(operand(0), operand(1), *row, out);
+                self.follow_all(context, region);
+            }
+            Task::ScatterAdd(row) => {
+                scatter_add(operand(0), operand(1), *row, out);
+                self.follow_all(context, region);
+            }
         }
     }
 
@@ -113,6 +124,8 @@ impl Task {
                 Self::MatMul { transpose_a, transpose_b, a: shape(0), c: graph.shape(node).clone() }
             }
             Op::Transpose { order } => Self::Transpose(Walk::transpose(&shape(0), &order)),
+            Op::Gather => Self::Gather(row_length(&shape(0))),
+            Op::ScatterAdd => Self::ScatterAdd(row_length(graph.shape(node))),
             Op::Reduce { kind: Reduction::Sum, .. } if matches!(kernel.work, Work::Columns { .. }) => {
                 Self::Columns
             }
@@ -142,6 +155,11 @@ impl Task {
         };
         Self::Slide { op, images, channels: windows.0[3].factor, window }
     }
+}
+
+/// Elements of a row of a table, which has no batch.
+fn row_length(table: &Shape) -> usize {
+    table.0[1..].iter().map(|size| size.factor).product()
 }
 
 fn images_of(shape: &Shape, batch: usize) -> Images {

@@ -18,7 +18,12 @@ fn shaders(program: &Program, kernel: &Kernel) -> Result<Vec<Shader>> {
     Ok(match &kernel.work {
         Work::Elementwise { count } => vec![region::elementwise(program, kernel, *count)?],
         Work::Rows { rows, columns } => vec![region::rows(program, kernel, *rows, *columns)?],
-        Work::Reduce { node } | Work::Transpose { node } => vec![region::reduce(program, kernel, *node)?],
+        Work::Reduce { node }
+        | Work::Transpose { node }
+        | Work::Gather { node }
+        | Work::ScatterAdd { node } => {
+            vec![region::reduce(program, kernel, *node)?]
+        }
         _ => contract::shaders(program, kernel)?,
     })
 }

@@ -37,22 +37,21 @@ impl Graph {
             return Err(Error::shape("gradients", "the cotangent", found, expected, remedy));
         }
         let wanted = self.depends_on(targets, y);
-        let mut flowing: Vec<Option<NodeId>> = vec![None; y.0 + 1];
-        flowing[y.0] = Some(cotangent);
-        for i in (0..=y.0).rev() {
-            let Some(gradient) = flowing[i].filter(|_| wanted[i]) else { continue };
+        let mut flowing: Vec<Vec<NodeId>> = vec![Vec::new(); y.0 + 1];
+        let mut gradients: Vec<Option<NodeId>> = vec![None; y.0 + 1];
+        flowing[y.0].push(cotangent);
+        for i in (0..=y.0).rev().filter(|&i| wanted[i]) {
             let of = &self.nodes[i].scope;
             let scope = if of.is_empty() { "gradient".to_string() } else { format!("{of}'") };
             let outer = self.enter(&scope);
-            for (input, part) in self.derivative(NodeId(i), gradient)? {
-                if wanted[input.0] {
-                    let sum = flowing[input.0].map_or(Ok(part), |other| self.add(other, part))?;
-                    flowing[input.0] = Some(sum);
-                }
+            gradients[i] = self.sum_parts(std::mem::take(&mut flowing[i]))?;
+            let parts = gradients[i].map(|gradient| self.derivative(NodeId(i), gradient)).transpose()?;
+            for (input, part) in parts.into_iter().flatten().filter(|(input, _)| wanted[input.0]) {
+                flowing[input.0].push(part);
             }
             self.enter(&outer);
         }
-        Ok(targets.iter().map(|&t| self.flowing_or_zero(flowing.get(t.0).copied().flatten(), t)).collect())
+        Ok(targets.iter().map(|&t| self.flowing_or_zero(gradients.get(t.0).copied().flatten(), t)).collect())
     }
 
     fn flowing_or_zero(&mut self, gradient: Option<NodeId>, target: NodeId) -> NodeId {
@@ -101,6 +100,13 @@ impl Graph {
                 let shape = self.shape(x).clone();
                 vec![self.reshape(g, &shape)?]
             }
+            (Op::Slice { axes }, &[x]) => vec![self.slice_derivative(axes, x, g)],
+            (Op::Pad { axes }, &[x]) => vec![self.pad_derivative(axes, x, g)],
+            (Op::Concat { axis }, parts) => self.concat_derivative(*axis, parts, g)?,
+            (Op::Gather, &[table, numbers]) => {
+                return Ok(vec![(table, self.scatter_add(g, numbers, self.shape(table).0[0])?)]);
+            }
+            (Op::ScatterAdd, &[values, numbers]) => return Ok(vec![(values, self.gather(g, numbers)?)]),
             (Op::Transpose { order }, _) => vec![self.transpose_derivative(order, g)?],
             (Op::MaxPoolGradient(_) | Op::Pack { .. }, _) => {
                 let expected = "a graph differentiated once through it";

@@ -3,9 +3,11 @@
 //! Nodes are in order of computation: a node's inputs come before it. Layers build the forward pass with
 //! the methods of [`Graph`]; [`Graph::gradients`] adds the backward pass; [`Graph::assign`] ends the step.
 
+mod accumulate;
 mod contract;
 mod differentiate;
 mod elementwise;
+mod indexing;
 mod movement;
 mod op;
 mod print;
@@ -13,7 +15,8 @@ pub mod random;
 mod reduce;
 mod window;
 
-pub use op::{Axis, Binary, Comparison, Element, Literal, Op, Reduction, Unary, Window};
+pub use indexing::{Along, Piece, PieceAxis};
+pub use op::{Axis, Binary, Comparison, Element, Literal, Op, Reduction, Stride, Unary, Window};
 
 use crate::error::{Error, Result};
 use crate::tensor::{Dim, Shape};

@@ -130,6 +130,27 @@ pub struct Window {
     pub width: Axis,
 }
 
+/// Which positions along an axis are meant: `start`, `start + step`, `start + 2·step` and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stride {
+    /// The first.
+    pub start: usize,
+    /// From one to the next; negative to go backwards, never 0.
+    pub step: isize,
+}
+
+impl Stride {
+    /// Every position, in order.
+    pub const ALL: Self = Self { start: 0, step: 1 };
+
+    /// The position number `index`; `None` before the first of the axis.
+    pub fn position(&self, index: usize) -> Option<usize> {
+        index.checked_mul(self.step.unsigned_abs()).and_then(|distance| {
+            if self.step > 0 { self.start.checked_add(distance) } else { self.start.checked_sub(distance) }
+        })
+    }
+}
+
 /// A constant of one element. Compared by its bits, so that equal constants are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Literal {
@@ -226,6 +247,25 @@ pub enum Op {
         /// Where each axis comes from.
         order: Vec<usize>,
     },
+    /// Some positions of each axis: element i of the result is element `start + i·step` of the input.
+    Slice {
+        /// Which positions, axis by axis.
+        axes: Vec<Stride>,
+    },
+    /// The reverse of [`Op::Slice`]: element i of the input becomes element `start + i·step`, with zeros elsewhere.
+    Pad {
+        /// Which positions, axis by axis.
+        axes: Vec<Stride>,
+    },
+    /// Values side by side along an axis.
+    Concat {
+        /// The axis along which they follow each other.
+        axis: usize,
+    },
+    /// Rows of a table `[rows, …]` by their numbers `[…]`; NaN for a number that is no row.
+    Gather,
+    /// The gradient of [`Op::Gather`] for its table, from (gradient, numbers): each row the sum of what was read there.
+    ScatterAdd,
     /// Gradients of the parameters of one variable, each at its parameter's offset: `[segments, 256]`.
     Pack {
         /// The parameter each input belongs to.
@@ -240,6 +280,11 @@ impl Op {
             self,
             Self::Unary(_) | Self::Binary(_) | Self::Compare(_) | Self::Select | Self::Cast | Self::Broadcast
         )
+    }
+
+    /// Whether elements are moved within a kernel: read from memory at another place, or replaced by zero.
+    pub fn is_movement(&self) -> bool {
+        matches!(self, Self::Slice { .. } | Self::Pad { .. } | Self::Concat { .. })
     }
 
     /// Whether the value needs no memory of its own: it is computed where it is read.

@@ -47,6 +47,8 @@ pub(super) fn choose(graph: &Graph, group: &Group, target: Target, max_batch: us
         Op::ConvFilterGradient(_) => rule.filter_gradient(group.bias),
         Op::Reduce { .. } | Op::ArgMax { .. } => rule.reduce(),
         Op::Transpose { .. } => Choice::plain(Work::Transpose { node }, "moves elements"),
+        Op::Gather => Choice::plain(Work::Gather { node }, "reads rows by their numbers"),
+        Op::ScatterAdd => Choice::plain(Work::ScatterAdd { node }, "each result looks for what it adds"),
         _ => Choice::plain(Work::Pool { node }, "an element of the result a thread"),
     }
 }

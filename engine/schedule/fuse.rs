@@ -183,7 +183,8 @@ impl<'a> Groups<'a> {
                 let from = self.graph.shape(input);
                 let same = from.count() == shape.count() || from.count() == Dim::fixed(1);
                 let reduced = is_row_reduction(self.graph, node) && from.count() == full;
-                !here || same || reduced || stretches_rows(from, shape)
+                let moved = self.graph.node(node).op.is_movement();
+                !here || (!moved && (same || reduced || stretches_rows(from, shape)))
             })
         })
     }

@@ -158,6 +158,12 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether the region of `kernel` reads `load` at other places than it writes.
+    fn is_moved(&self, kernel: &Kernel, load: NodeId) -> bool {
+        let moves = kernel.region.nodes.iter().map(|&n| self.graph.node(n)).filter(|n| n.op.is_movement());
+        moves.flat_map(|n| &n.inputs).any(|&input| storage(self.graph, input) == load)
+    }
+
     fn join_one(&self, blocks: &mut Vec<Block>, kernel: &Kernel, made: NodeId, time: usize) {
         let find = |blocks: &[Block], node| blocks.iter().position(|b: &Block| b.nodes.contains(&node));
         let Some(new) = find(blocks, made) else { return };
@@ -169,7 +175,8 @@ impl<'a> Plan<'a> {
         let dying = kernel.region.loads.iter().copied().find_map(|load| {
             let old = find(blocks, load)?;
             let fits = self.graph.shape(load).count() == count && blocks[old].last == time;
-            (fits && blocks[old].first < time && !operand(load)).then_some(old)
+            (fits && blocks[old].first < time && !operand(load) && !self.is_moved(kernel, load))
+                .then_some(old)
         });
         if let Some(old) = dying {
             blocks[old].last = blocks[new].last;

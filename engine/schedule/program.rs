@@ -138,6 +138,16 @@ pub enum Work {
         /// The node.
         node: NodeId,
     },
+    /// Rows of a table by their numbers; the region follows it.
+    Gather {
+        /// The node.
+        node: NodeId,
+    },
+    /// Sums of rows by their numbers; the region follows it.
+    ScatterAdd {
+        /// The node.
+        node: NodeId,
+    },
     /// A product of matrices; the region follows it.
     MatMul {
         /// The node.
@@ -180,6 +190,8 @@ impl Work {
             Self::Columns { node, .. }
             | Self::Reduce { node }
             | Self::Transpose { node }
+            | Self::Gather { node }
+            | Self::ScatterAdd { node }
             | Self::MatMul { node, .. }
             | Self::Conv { node, .. }
             | Self::ConvFilterGradient { node, .. }
@@ -217,7 +229,8 @@ pub enum Tile {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Region {
     /// The nodes computed, in order: elementwise operations, immediates
-    /// ([`Op::is_immediate`](crate::graph::Op::is_immediate)), reshapes and inputs, which are gathered
+    /// ([`Op::is_immediate`](crate::graph::Op::is_immediate)), movements of what lies in memory
+    /// ([`Op::is_movement`](crate::graph::Op::is_movement)), reshapes and inputs, which are gathered
     /// from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
     /// the region is not listed where [`Program::storage`] leads to its source.
     pub nodes: Vec<NodeId>,

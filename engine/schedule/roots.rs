@@ -53,6 +53,8 @@ pub(super) fn is_anchor(graph: &Graph, id: NodeId) -> bool {
         | Op::MaxPoolGradient(_)
         | Op::AveragePool(_)
         | Op::AveragePoolGradient(_)
+        | Op::Gather
+        | Op::ScatterAdd
         | Op::Transpose { .. } => true,
         _ => false,
     }
@@ -70,7 +72,7 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
-/// are gathered or computed on the fly, inputs that are stretched, outputs and assignments of what lies elsewhere.
+/// are gathered or computed on the fly, inputs that are stretched or moved, outputs and assignments of what lies elsewhere.
 pub(super) fn insert_copies(graph: &mut Graph) {
     let mut to = graph.clone();
     to.nodes.clear();
@@ -88,7 +90,10 @@ pub(super) fn insert_copies(graph: &mut Graph) {
             let sizes = [to.shape(*input), &node.shape].map(Shape::count);
             let stretched = node.op.is_elementwise() && sizes[0] != sizes[1];
             let gathered_anew = stretched && matches!(to.node(source).op, Op::Input(_));
-            if ((is_anchor(graph, id) || pack) && virtual_value) || taken || gathered_anew {
+            if ((is_anchor(graph, id) || pack || node.op.is_movement()) && virtual_value)
+                || taken
+                || gathered_anew
+            {
                 *input = copy(&mut to, *input);
             }
             if pack {
@@ -129,14 +134,17 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
     for id in graph.ids() {
         let node = graph.node(id);
         let reduction = is_row_reduction(graph, id);
-        root[id.0] |= is_anchor(graph, id) || reduction || (!fuse && node.op.is_elementwise());
+        let joined = node.op.is_elementwise() || node.op.is_movement();
+        root[id.0] |= is_anchor(graph, id) || reduction || (!fuse && joined);
         for &input in &node.inputs {
             let source = storage(graph, input);
-            let needs_memory = is_anchor(graph, id) || matches!(node.op, Op::Pack { .. });
+            let moved = node.op.is_movement() || matches!(node.op, Op::Pack { .. });
+            let needs_memory = is_anchor(graph, id) || moved;
             let stretched = graph.shape(input).count() != node.shape.count();
             let one = graph.shape(input).count() == Dim::fixed(1);
             // Where the reduction can't join the kernel that has its operand, one value is handed on, not several.
-            root[source.0] |= fuse && reduction && graph.node(source).op.is_elementwise();
+            let handed_on = graph.node(source).op.is_elementwise() || graph.node(source).op.is_movement();
+            root[source.0] |= fuse && reduction && handed_on;
             if needs_memory || (stretched && !one && !reduction && !is_uniform(graph, source)) {
                 root[source.0] = true;
             }
@@ -188,7 +196,7 @@ fn own_cost(op: &Op) -> usize {
             8
         }
         Op::Binary(crate::graph::Binary::Divide) => 4,
-        op if op.is_elementwise() => 1,
+        op if op.is_elementwise() || op.is_movement() => 1,
         _ => 0,
     }
 }

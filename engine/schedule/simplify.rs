@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::graph::{Binary, Element, Graph, Literal, Node, NodeId, Op, Unary};
+use crate::graph::{Binary, Element, Graph, Literal, Node, NodeId, Op, Stride, Unary};
 use crate::tensor::{Dim, Shape};
 
 /// The same step in fewer nodes.
@@ -146,6 +146,10 @@ impl Simplify {
         match (&node.op, node.inputs.as_slice()) {
             (Op::Unary(Unary::Detach) | Op::Reshape | Op::Broadcast, &[x]) => same_shape(x),
             (Op::Reduce { axes, .. }, &[x]) if axes.is_empty() => same_shape(x),
+            (Op::Slice { axes } | Op::Pad { axes }, &[x]) if axes.iter().all(|a| *a == Stride::ALL) => {
+                same_shape(x)
+            }
+            (Op::Concat { axis }, parts) => self.sliced_whole(parts, *axis).and_then(same_shape),
             (Op::Binary(Binary::Multiply), &[a, b]) if is(b, 1.0) => same_shape(a),
             (Op::Binary(Binary::Multiply), &[a, b]) if is(a, 1.0) => same_shape(b),
             (Op::Binary(Binary::Divide), &[a, b]) if is(b, 1.0) => same_shape(a),
@@ -154,6 +158,27 @@ impl Simplify {
             (Op::Binary(Binary::Subtract), &[a, b]) if is(b, 0.0) => same_shape(a),
             _ => None,
         }
+    }
+
+    /// The value that `parts` are neighbouring slices of along `axis`, from its start on.
+    fn sliced_whole(&self, parts: &[NodeId], axis: usize) -> Option<NodeId> {
+        let whole = self.to.node(*parts.first()?).inputs.first().copied();
+        let mut next = 0;
+        for &part in parts {
+            let Node { op: Op::Slice { axes }, inputs, shape, .. } = self.to.node(part) else {
+                // A single part is the whole.
+                return Some(part).filter(|_| parts.len() == 1);
+            };
+            let expected = |(i, stride): (usize, &Stride)| match i == axis {
+                true => *stride == Stride { start: next, step: 1 },
+                false => *stride == Stride::ALL,
+            };
+            if inputs.first().copied() != whole || !axes.iter().enumerate().all(expected) {
+                return None;
+            }
+            next += shape.0[axis].factor;
+        }
+        whole
     }
 
     fn constant(&self, id: NodeId) -> Option<Literal> {

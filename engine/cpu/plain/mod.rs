@@ -196,6 +196,11 @@ impl Plain {
             (Op::AveragePoolGradient(w), [g]) => window::average_pool_gradient(g, w, shape),
             (Op::Reshape, [x]) => x.data.clone(),
             (Op::Transpose { order }, [x]) => movement::transpose(x, order, shape),
+            (Op::Slice { axes }, [x]) => movement::slice(x, axes, shape),
+            (Op::Pad { axes }, [x]) => movement::pad(x, axes, shape),
+            (Op::Concat { axis }, parts) => movement::concat(parts, *axis, shape),
+            (Op::Gather, [table, numbers]) => movement::gather(table, numbers),
+            (Op::ScatterAdd, [values, numbers]) => movement::scatter_add(values, numbers, shape),
             (Op::Pack { parameters }, parts) => {
                 let offsets = parameters.iter().map(|p| graph.parameters[p.0].offset);
                 movement::pack(parts, offsets, shape)

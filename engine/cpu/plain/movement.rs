@@ -1,6 +1,7 @@
 //! Operations that move elements and compute nothing.
 
 use super::{Value, offsets, strides};
+use crate::graph::Stride;
 
 /// The coordinate along `axis` of each element of `shape`.
 pub fn iota(shape: &[usize], axis: usize) -> Vec<f64> {
@@ -20,6 +21,65 @@ pub fn pack(parts: &[&Value], offsets: impl Iterator<Item = usize>, shape: &[usi
     let mut result = Value::filled(shape.to_vec(), 0.0).data;
     for (part, offset) in parts.iter().zip(offsets) {
         result[offset..offset + part.data.len()].copy_from_slice(&part.data);
+    }
+    result
+}
+
+/// For each element of a row-major `shape`, the element of an array with `strides` at its positions along `axes`.
+fn positions(shape: &[usize], axes: &[Stride], strides: &[usize]) -> Vec<usize> {
+    let mut result = vec![0];
+    for ((&size, axis), stride) in shape.iter().zip(axes).zip(strides) {
+        let places: Vec<usize> =
+            (0..size).map(|i| axis.position(i).expect("checked by the shape rule") * stride).collect();
+        result = result.iter().flat_map(|&base| places.iter().map(move |place| base + place)).collect();
+    }
+    result
+}
+
+/// The elements of `x` at some positions along each axis.
+pub fn slice(x: &Value, axes: &[Stride], shape: &[usize]) -> Vec<f64> {
+    positions(shape, axes, &strides(&x.shape)).iter().map(|&i| x.data[i]).collect()
+}
+
+/// The elements of `x` at some positions of `shape`, zeros elsewhere.
+pub fn pad(x: &Value, axes: &[Stride], shape: &[usize]) -> Vec<f64> {
+    let mut result = Value::filled(shape.to_vec(), 0.0).data;
+    for (&i, &value) in positions(&x.shape, axes, &strides(shape)).iter().zip(&x.data) {
+        result[i] = value;
+    }
+    result
+}
+
+/// The parts side by side along `axis`.
+pub fn concat(parts: &[&Value], axis: usize, shape: &[usize]) -> Vec<f64> {
+    let outer: usize = shape[..axis].iter().product();
+    let row = |part: &Value, i: usize| {
+        let length: usize = part.shape[axis..].iter().product();
+        part.data[i * length..(i + 1) * length].to_vec()
+    };
+    (0..outer).flat_map(|i| parts.iter().flat_map(move |part| row(part, i))).collect()
+}
+
+/// The rows of `table` called by `numbers`; NaN where there is none.
+pub fn gather(table: &Value, numbers: &Value) -> Vec<f64> {
+    let (rows, length) = (table.shape[0], table.shape[1..].iter().product());
+    let row = |&number: &f64| match number as usize {
+        n if n < rows => table.data[n * length..(n + 1) * length].to_vec(),
+        _ => vec![f64::NAN; length],
+    };
+    numbers.data.iter().flat_map(row).collect()
+}
+
+/// Rows of `values` added to the rows that `numbers` call.
+pub fn scatter_add(values: &Value, numbers: &Value, shape: &[usize]) -> Vec<f64> {
+    let mut result = Value::filled(shape.to_vec(), 0.0).data;
+    let length: usize = shape[1..].iter().product();
+    for (i, &number) in numbers.data.iter().enumerate() {
+        if (number as usize) < shape[0] {
+            for j in 0..length {
+                result[number as usize * length + j] += values.data[i * length + j];
+            }
+        }
     }
     result
 }

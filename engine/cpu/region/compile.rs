@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::moved::Moved;
 use super::operate::Function;
 use super::{Class, Code, Instruction, Join, Leaf, Number, Partial, Region, Source, Stored, Target};
 use crate::cpu::memory::{Address, address};
@@ -216,6 +217,9 @@ impl<'a> Compiler<'a> {
         let shape = graph.shape(node);
         Some(match graph.node(node).op {
             Op::Input(id) => Leaf::Gather { input: id.0, row: graph.inputs[id.0].row.iter().product() },
+            Op::Slice { .. } | Op::Pad { .. } | Op::Concat { .. } => {
+                Leaf::Moved(Moved::new(self.program, node))
+            }
             Op::Random { stream } => Leaf::Random { stream },
             Op::Iota { axis } => {
                 let stride = crate::cpu::walk::strides(shape)[axis];

@@ -1,5 +1,6 @@
 //! Values that come from outside a region: memory under broadcasting, the data set, random numbers, counts.
 
+use super::moved::Moved;
 use crate::cpu::memory::{Address, Context};
 use crate::cpu::walk::Walk;
 use crate::graph::random;
@@ -12,6 +13,8 @@ pub(super) enum Leaf {
     Memory(Address),
     /// Rows of `row` elements of an input's data set, by the permutation.
     Gather { input: usize, row: usize },
+    /// Memory at other places, zero where there is none.
+    Moved(Moved),
     /// Uniform numbers.
     Random { stream: u32 },
     /// The index along an axis of `size`, whose neighbours lie `stride` apart.
@@ -40,6 +43,7 @@ impl Leaf {
     fn elements(&self, context: &Context<'_>, start: usize, out: &mut [f32]) {
         match *self {
             Self::Memory(address) => out.copy_from_slice(context.read(address, start..start + out.len())),
+            Self::Moved(ref moved) => moved.fill(context, start, out),
             Self::Gather { input, row } => gather(context, input, row, start, out),
             Self::Random { stream } => {
                 for (i, out) in out.iter_mut().enumerate() {

@@ -6,6 +6,7 @@
 mod compile;
 mod leaf;
 mod math;
+mod moved;
 mod operate;
 mod run;
 

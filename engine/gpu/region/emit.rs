@@ -197,6 +197,7 @@ impl<'a> Emitter<'a> {
             }
             Op::Cast => self.cast(id, index)?,
             Op::Broadcast | Op::Reshape => self.operand(id, 0, index)?,
+            op if op.is_movement() => self.moved(id, index)?,
             op if op.is_immediate() => self.immediate(node, index),
             Op::Input(_) => self.gather(id, index)?,
             op => {
@@ -218,6 +219,23 @@ impl<'a> Emitter<'a> {
             (_, Element::U8) => format!("min({x}, Bits(255u))"),
             (_, Element::U32) => x,
         })
+    }
+
+    /// An element of a slice, a padded array or a concatenation: of the part that holds it, or zero.
+    fn moved(&mut self, id: NodeId, index: &Index) -> Result<String> {
+        let pieces = self.program.graph.pieces(id);
+        let kind = if self.node(id).element == Element::F32 { "Real(0.0)" } else { "Bits(0u)" };
+        let mut text = kind.to_string();
+        for piece in &pieces {
+            self.spoiled |= index.spread && !index::moves_fours(&piece.axes);
+            let (at, inside) = index::moved(&piece.axes, &parenthesised(&index.text));
+            let condition = inside.join(" && ");
+            let at = if inside.is_empty() { at } else { format!("select(0u, {at}, {condition})") };
+            let at = Index { text: at, level: index.level, spread: index.spread };
+            let value = self.value(self.node(id).inputs[piece.input], &at)?;
+            text = if inside.is_empty() { value } else { format!("select({text}, {value}, {condition})") };
+        }
+        Ok(text)
     }
 
     fn immediate(&self, node: &Node, index: &Index) -> String {

@@ -1,5 +1,6 @@
 //! Index arithmetic: which element of one array belongs to element i of another.
 
+use crate::graph::PieceAxis;
 use crate::tensor::{Dim, Shape};
 
 /// `(i / inner) % size * stride`: the part of an index that some neighbouring axes give.
@@ -83,6 +84,59 @@ pub fn transposition(operand: &Shape, order: &[usize]) -> Vec<Term> {
 pub fn iota(shape: &Shape, axis: usize) -> Vec<Term> {
     let along = |(k, &size): (usize, &Dim)| (size, (k == axis).then_some(Dim::fixed(1)));
     terms(&shape.0.iter().enumerate().map(along).collect::<Vec<_>>())
+}
+
+/// For element `i` of a result of which `axes` are a part: the element of the part's input, and the conditions
+/// under which `i` is in the part.
+pub fn moved(axes: &[PieceAxis], i: &str) -> (String, Vec<String>) {
+    let inner = strides(&axes.iter().map(|axis| axis.size).collect::<Vec<_>>());
+    let below = strides(&axes.iter().map(|axis| axis.from).collect::<Vec<_>>());
+    let (mut sum, mut conditions) = (Vec::new(), Vec::new());
+    for (k, axis) in axes.iter().enumerate().filter(|(_, axis)| !(axis.size.is_one() && axis.from.is_one())) {
+        let wraps = (k > 0).then_some(axis.size);
+        let term = Term { inner: inner[k], size: wraps, stride: Dim::fixed(1) };
+        let mut at = format!("({})", text(&[term], i));
+        if !axis.covers() {
+            conditions.extend(within(axis, &at));
+            at = match axis.first {
+                0 => at,
+                first => format!("({at} - {first}u)"),
+            };
+            at = if axis.every == 1 { at } else { format!("({at} / {}u)", axis.every) };
+        }
+        at = match (axis.step, axis.start) {
+            (1, 0) => at,
+            (1, start) => format!("({start}u + {at})"),
+            (step, start) if step > 0 => format!("({start}u + {at} * {step}u)"),
+            (step, start) => format!("({start}u - {at} * {}u)", step.unsigned_abs()),
+        };
+        sum.push(if below[k].is_one() { at } else { format!("{at} * {}", size(below[k])) });
+    }
+    let index = if sum.is_empty() { "0u".into() } else { sum.join(" + ") };
+    (index, conditions)
+}
+
+/// The conditions under which position `at` of the result is one of `axis`.
+fn within(axis: &PieceAxis, at: &str) -> Vec<String> {
+    let end = axis.first + axis.every * axis.count.factor;
+    let mut conditions = Vec::new();
+    if axis.first > 0 {
+        conditions.push(format!("{at} >= {}u", axis.first));
+    }
+    if end < axis.size.factor {
+        conditions.push(format!("{at} < {end}u"));
+    }
+    if axis.every > 1 {
+        conditions.push(format!("({at} - {}u) % {}u == 0u", axis.first, axis.every));
+    }
+    conditions
+}
+
+/// Whether four neighbours from a multiple of four on are in a part together, and lie side by side in its input.
+pub fn moves_fours(axes: &[PieceAxis]) -> bool {
+    let Some(last) = axes.last() else { return false };
+    let places = [last.first, last.start, last.count.factor, last.size.factor, last.from.factor];
+    last.is_dense() && places.iter().all(|n| n.is_multiple_of(4))
 }
 
 /// Whether four neighbours from a multiple of four on find four neighbours from a multiple of four on.

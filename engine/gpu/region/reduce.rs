@@ -1,4 +1,4 @@
-//! Reductions over any axes and transpositions: an element of the result a thread, the region behind it.
+//! Reductions over any axes, transpositions, rows by their numbers: an element of the result a thread, the region behind it.
 
 use super::elementwise::store_all;
 use super::emit::{Emitter, Index, Level};
@@ -9,12 +9,12 @@ use super::{declarations, entry, indented, numbered};
 use crate::error::{Error, Result};
 use crate::gpu::shader::{Grid, Shader};
 use crate::graph::{NodeId, Op, Reduction};
-use crate::schedule::{Kernel, Program};
+use crate::schedule::{Kernel, Program, Target};
 use crate::tensor::{Dim, Shape};
 
 const WORKGROUP: usize = 64;
 
-/// The shader of a reduction, argmax or transposition, with the region that follows it.
+/// The shader of a reduction, argmax, transposition, or of rows read or added by their numbers, with the region that follows it.
 ///
 /// # Errors
 /// If the region reads or writes more buffers than adapters allow, or a value that is in none.
@@ -30,6 +30,23 @@ pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shad
             let at = text(&transposition(shape, order), "i");
             let value = emitter.load(operand, &source(at))?;
             lines.push(format!("let anchor = {value};"));
+        }
+        Op::Gather => {
+            let row = row_size(shape);
+            let number = emitter.load(node.inputs[1], &source(format!("i / {row}u")))?;
+            let value = emitter.load(operand, &source(format!("number * {row}u + i % {row}u")))?;
+            lines.push(format!("let number = {number};"));
+            // Without a branch the load would read at a place that is in no table.
+            lines.push("var anchor = real_from(0x7fc00000u);".into());
+            lines.push(format!("if (number < {}u) {{ anchor = {value}; }}", shape.0[0].factor));
+        }
+        Op::ScatterAdd => {
+            let row = row_size(&node.shape);
+            let numbers = program.graph.shape(node.inputs[1]).count();
+            check_rounds(program, kernel, emitter.most(numbers))?;
+            let number = emitter.load(node.inputs[1], &source("r".into()))?;
+            let value = emitter.load(operand, &source(format!("r * {row}u + column")))?;
+            lines.extend(scatter(row, &size(numbers), &number, &value));
         }
         Op::Reduce { kind, axes } => {
             let value = emitter.load(operand, &source("first + further".into()))?;
@@ -50,6 +67,41 @@ pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shad
     lines.extend(emitter.take(Level::Row));
     lines.extend(emitter.take(Level::Element));
     Ok(assemble(kernel, &emitter, count, &node.op.name(), &lines))
+}
+
+/// Elements of a row of a table.
+fn row_size(table: &Shape) -> usize {
+    table.0[1..].iter().map(|size| size.factor).product()
+}
+
+/// lavapipe ends the loops of a thread after 65,535 rounds without a word: rather no result than a wrong one.
+fn check_rounds(program: &Program, kernel: &Kernel, rounds: usize) -> Result<()> {
+    const MOST: usize = 65_535;
+    if rounds <= MOST || program.target != (Target::Gpu { software: true }) {
+        return Ok(());
+    }
+    let expected =
+        format!("at most {MOST} rows a step on a software adapter: choose a smaller batch, or the CPU");
+    Err(Error::argument(&kernel.name, "rows read by their numbers", rounds, expected))
+}
+
+/// Adds what belongs to row `i / row` in the order of the numbers, in blocks.
+fn scatter(row: usize, numbers: &str, number: &str, value: &str) -> Vec<String> {
+    vec![
+        format!("let own = i / {row}u;"),
+        format!("let column = i % {row}u;"),
+        "var anchor = 0.0;".into(),
+        "var block = 0.0;".into(),
+        "var added = 0u;".into(),
+        format!("for (var r = 0u; r < {numbers}; r++) {{"),
+        format!("    if ({number} == own) {{"),
+        format!("        block += {value};"),
+        "        added += 1u;".into(),
+        format!("        if (added == {BLOCK}u) {{ anchor += block; block = 0.0; added = 0u; }}"),
+        "    }".into(),
+        "}".into(),
+        "anchor += block;".into(),
+    ]
 }
 
 fn assemble(kernel: &Kernel, emitter: &Emitter<'_>, count: Dim, operation: &str, lines: &[String]) -> Shader {

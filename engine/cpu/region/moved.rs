@@ -1,0 +1,107 @@
+//! Slices, padding and concatenation: runs of memory read from other places than they are wanted at.
+
+use crate::cpu::memory::{Address, Context, address};
+use crate::cpu::walk::strides;
+use crate::graph::{NodeId, PieceAxis};
+use crate::schedule::Program;
+use crate::tensor::{Dim, Shape};
+
+/// A value put together from parts of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Moved {
+    parts: Vec<Part>,
+    /// Whether every element is in a part.
+    covered: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Part {
+    from: Address,
+    count: Dim,
+    axes: Vec<PieceAxis>,
+    /// How far apart neighbours of the input lie.
+    strides: Vec<Dim>,
+}
+
+impl Moved {
+    /// The slice, padded array or concatenation `node`.
+    pub(super) fn new(program: &Program, node: NodeId) -> Self {
+        let inputs = &program.graph.node(node).inputs;
+        let part = |piece: crate::graph::Piece| {
+            let input = inputs[piece.input];
+            let strides = strides(&Shape(piece.axes.iter().map(|axis| axis.from).collect()));
+            let count = program.graph.shape(input).count();
+            Part { from: address(program, input), count, axes: piece.axes, strides }
+        };
+        let parts: Vec<Part> = program.graph.pieces(node).into_iter().map(part).collect();
+        // A concatenation has no gap; of others, a part that covers each axis leaves none.
+        let covered = parts.len() > 1 || parts.iter().all(|p| p.axes.iter().all(PieceAxis::covers));
+        Self { parts, covered }
+    }
+
+    /// Elements `start..`.
+    pub(super) fn fill(&self, context: &Context<'_>, start: usize, out: &mut [f32]) {
+        if !self.covered {
+            out.fill(0.0);
+        }
+        self.parts.iter().for_each(|part| part.fill(context, start, out));
+    }
+}
+
+impl Part {
+    fn fill(&self, context: &Context<'_>, start: usize, out: &mut [f32]) {
+        let batch = context.batch();
+        let from = context.read(self.from, 0..self.count.at(batch));
+        let Some((inner, outer)) = self.axes.split_last() else {
+            return out.copy_from_slice(from);
+        };
+        let size = inner.size.at(batch);
+        let (mut row, mut within, mut at) = (start / size, start % size, 0);
+        while at < out.len() {
+            let length = (size - within).min(out.len() - at);
+            if let Some(source) = self.row_source(outer, batch, row) {
+                fill_run(inner, batch, &from[source..], within, &mut out[at..at + length]);
+            }
+            (row, within, at) = (row + 1, 0, at + length);
+        }
+    }
+
+    /// Where row `row` of the result starts in the input; `None` if it is in no part of it.
+    fn row_source(&self, outer: &[PieceAxis], batch: usize, mut row: usize) -> Option<usize> {
+        let mut source = 0;
+        for (axis, stride) in outer.iter().zip(&self.strides).rev() {
+            let size = axis.size.at(batch);
+            let index = (row % size).checked_sub(axis.first)?;
+            row /= size;
+            if !index.is_multiple_of(axis.every) || index / axis.every >= axis.count.at(batch) {
+                return None;
+            }
+            source += position(axis, index / axis.every) * stride.at(batch);
+        }
+        Some(source)
+    }
+}
+
+/// Columns `within..` of a row: those that the part holds.
+fn fill_run(axis: &PieceAxis, batch: usize, from: &[f32], within: usize, out: &mut [f32]) {
+    let number = |column: usize| column.saturating_sub(axis.first).div_ceil(axis.every);
+    let (first, end) = (number(within), number(within + out.len()).min(axis.count.at(batch)));
+    if first >= end {
+        return;
+    }
+    let to = axis.first + axis.every * first - within;
+    if axis.is_dense() {
+        let source = axis.start + first;
+        out[to..to + end - first].copy_from_slice(&from[source..source + end - first]);
+    } else {
+        for i in first..end {
+            out[to + axis.every * (i - first)] = from[position(axis, i)];
+        }
+    }
+}
+
+/// Position number `index` of the input.
+fn position(axis: &PieceAxis, index: usize) -> usize {
+    let distance = index * axis.step.unsigned_abs();
+    if axis.step > 0 { axis.start + distance } else { axis.start - distance }
+}

@@ -1,0 +1,238 @@
+//! Slices, padding, concatenation and rows by their numbers: values on both executors, derivatives, errors.
+
+use std::sync::Arc;
+
+use pollster::block_on;
+
+use super::differences::{check, shape};
+use super::programs::{FUSED, PLAIN, assert_close, program, reference, run, shared, steps};
+use crate::cpu::Engine;
+use crate::error::Result;
+use crate::graph::{Along, Element, Graph, NodeId, Unary};
+use crate::schedule::{Target, schedule};
+use crate::tensor::{Dim, Shape, Tensor};
+
+/// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
+type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
+
+const CASES: [(&str, Build); 17] = [
+    ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
+    ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
+    ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
+    ("slice with a step", |g, x, _| {
+        g.slice(x, &[Along::new(1, 1, 3).every(2), Along::new(2, 0, 3).every(3)])
+    }),
+    ("reverse", |g, x, _| g.reverse(x, 2)),
+    ("reverse of the last axis", |g, x, _| g.reverse(x, 3)),
+    ("pad", |g, x, _| g.pad(x, &[Along::new(1, 1, 9), Along::new(2, 3, 11)])),
+    ("pad between", |g, x, _| g.pad(x, &[Along::new(1, 1, 13).every(2), Along::new(3, 0, 10).every(3)])),
+    ("pad backwards", |g, x, _| g.pad(x, &[Along::new(2, 9, 12).every(-1)])),
+    ("concat of rows", |g, x, _| {
+        let (first, last) = (g.slice(x, &[Along::new(1, 0, 2)])?, g.reverse(x, 1)?);
+        g.concat(&[first, x, last], 1)
+    }),
+    ("concat of channels", |g, x, _| {
+        let y = g.unary(Unary::Abs, x);
+        let few = g.slice(x, &[Along::new(3, 0, 3)])?;
+        g.concat(&[y, few, x], 3)
+    }),
+    ("concat of what was sliced", |g, x, _| {
+        let parts: Vec<NodeId> = (0..6).map(|t| g.slice(x, &[Along::new(1, t, 1)])).collect::<Result<_>>()?;
+        let parts: Vec<NodeId> = parts.into_iter().map(|p| g.unary(Unary::Negate, p)).collect();
+        g.concat(&parts, 1)
+    }),
+    ("neighbours", |g, x, _| {
+        let (left, right) = (g.slice(x, &[Along::new(2, 0, 7)])?, g.slice(x, &[Along::new(2, 1, 7)])?);
+        let sum = g.add(left, right)?;
+        g.pad(sum, &[Along::new(2, 1, 8)])
+    }),
+    ("in place", |g, x, _| {
+        let y = g.unary(Unary::Negate, x);
+        let y = g.matmul_rows(y)?;
+        let turned = g.reverse(y, 3)?;
+        g.add(turned, y)
+    }),
+    ("slice of labels", |g, _, labels| {
+        let some = g.slice(labels, &[Along::new(1, 2, 2).every(-1)])?;
+        Ok(g.cast(some, Element::F32))
+    }),
+    ("gather", |g, _, labels| {
+        let table = table(g, &[5, 3])?;
+        g.gather(table, labels)
+    }),
+    ("scatter", |g, x, labels| {
+        let rows = g.slice(x, &[Along::new(1, 0, 3), Along::new(2, 0, 2)])?;
+        let sums = g.scatter_add(rows, labels, Dim::fixed(5))?;
+        let per_sample = g.gather(sums, labels)?;
+        Ok(g.unary(Unary::Negate, per_sample))
+    }),
+];
+
+impl Graph {
+    /// x · 1: a value that lies in memory by itself.
+    fn matmul_rows(&mut self, x: NodeId) -> Result<NodeId> {
+        let shape = self.shape(x).clone();
+        let rows = self.reshape(x, &Shape(vec![Dim::batch(48), Dim::fixed(4)]))?;
+        let (row, column) = (self.iota(&Shape::fixed(&[4, 4]), 0)?, self.iota(&Shape::fixed(&[4, 4]), 1)?);
+        let unit = self.compare(crate::graph::Comparison::Equal, row, column)?;
+        let product = self.matmul(rows, unit, false, false)?;
+        self.reshape(product, &shape)
+    }
+}
+
+/// The numbers 1, 2, 3 and so on as a table.
+fn table(g: &mut Graph, sizes: &[usize]) -> Result<NodeId> {
+    let shape = Shape::fixed(sizes);
+    let count = g.iota(&Shape::fixed(&[sizes.iter().product()]), 0)?;
+    let count = g.cast(count, Element::F32);
+    let one = g.constant(1.0);
+    let count = g.add(count, one)?;
+    g.reshape(count, &shape)
+}
+
+fn case(build: Build) -> (Graph, Vec<Tensor>) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", &[6, 8, 4], Element::F32);
+    let labels = graph.input("labels", &[3], Element::U32);
+    let y = build(&mut graph, x, labels).unwrap();
+    graph.output("y", y).unwrap();
+    let images = (0..5 * 192).map(|i| (i * 7 % 31) as f32 - 15.0).collect();
+    // 6 is no row of a table of 5.
+    let labels = vec![0, 4, 1, 1, 1, 2, 3, 6, 0, 0, 0, 0, 4, 4, 2];
+    (graph, vec![Tensor::f32(&[5, 6, 8, 4], images).unwrap(), Tensor::u32(&[5, 3], labels).unwrap()])
+}
+
+/// Small whole numbers, so that every executor gives exactly the reference's.
+#[test]
+fn elements_go_where_they_belong() {
+    let steps = steps(&[3, 2], &[]);
+    for (name, build) in CASES {
+        let (graph, data) = case(build);
+        let expected = reference(&graph, &data, (&[], &steps), &[]);
+        for (mode, options) in [("fused", FUSED), ("plain", PLAIN)] {
+            let mut engine = Engine::new(Some(2)).unwrap();
+            let id = engine.load(schedule(&graph, Target::Cpu, options, 3).unwrap()).unwrap();
+            let tensors: Vec<Arc<Tensor>> = data.iter().cloned().map(Arc::new).collect();
+            let binding = engine.bind(id, &tensors, 2).unwrap();
+            block_on(engine.run(binding, &steps)).unwrap();
+            let found = block_on(engine.outputs(binding)).unwrap();
+            assert_close(&format!("{name}, CPU, {mode}"), &found[0], &expected.outputs[0], 0.0, 0.0);
+            if let Some(gpu) = shared() {
+                let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let found = run(&mut gpu, &program(&graph, options, 3), &data, (&[], &steps), &[]);
+                assert_close(
+                    &format!("{name}, GPU, {mode}"),
+                    &found.outputs[0],
+                    &expected.outputs[0],
+                    0.0,
+                    0.0,
+                );
+            }
+        }
+    }
+}
+
+/// A concatenation of slices is the value itself: nothing is copied.
+#[test]
+fn what_is_sliced_and_joined_again_costs_nothing() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", &[4, 3], Element::F32);
+    let y = graph.unary(Unary::Exp, x);
+    let parts: Vec<NodeId> = (0..4).map(|t| graph.slice(y, &[Along::new(1, t, 1)]).unwrap()).collect();
+    let joined = graph.concat(&parts, 1).unwrap();
+    graph.output("y", joined).unwrap();
+    let program = schedule(&graph, Target::Cpu, FUSED, 2).unwrap();
+    assert_eq!(program.kernels.len(), 1, "{}", program.graph);
+    assert!(!program.graph.nodes.iter().any(|n| n.op.is_movement()), "{}", program.graph);
+}
+
+#[test]
+fn derivatives() {
+    check(&[shape(&[0, 3, 4])], |g, x| {
+        g.slice(x[0], &[Along::new(1, 0, 2).every(2), Along::new(2, 3, 3).every(-1)])
+    });
+    check(&[shape(&[0, 3, 4])], |g, x| {
+        g.pad(x[0], &[Along::new(1, 1, 7).every(2), Along::new(2, 4, 5).every(-1)])
+    });
+    check(&[shape(&[0, 3]), shape(&[0, 2])], |g, x| g.concat(&[x[0], x[1], x[0]], 1));
+    check(&[shape(&[4, 3])], |g, x| {
+        let numbers = numbers(g)?;
+        g.gather(x[0], numbers)
+    });
+    check(&[shape(&[0, 2, 3])], |g, x| {
+        let numbers = numbers(g)?;
+        g.scatter_add(x[0], numbers, Dim::fixed(4))
+    });
+}
+
+/// Row numbers `[B, 2]`: 0 and 1 for every sample.
+fn numbers(g: &mut Graph) -> Result<NodeId> {
+    g.iota(&shape(&[0, 2]), 1)
+}
+
+/// A recurrence: its slices' gradients come together as a concatenation, those of its weights as one product.
+#[test]
+fn a_recurrence_gathers_its_gradients() {
+    let build = |g: &mut Graph, x: &[NodeId]| {
+        let mut state = g.full(0.1, &shape(&[0, 3]));
+        for t in 0..4 {
+            let now = g.slice(x[0], &[Along::new(1, t, 1)])?;
+            let now = g.reshape(now, &shape(&[0, 3]))?;
+            let kept = g.matmul(state, x[1], false, false)?;
+            let sum = g.add(now, kept)?;
+            state = g.unary(Unary::Tanh, sum);
+        }
+        Ok(state)
+    };
+    check(&[shape(&[0, 4, 3]), shape(&[3, 3])], build);
+    let mut g = Graph::new();
+    let (x, w) = (g.random(&shape(&[0, 4, 3])), g.random(&shape(&[3, 3])));
+    let y = build(&mut g, &[x, w]).unwrap();
+    let loss = g.sum_all(y).unwrap();
+    let gradients = g.gradients(loss, &[x, w]).unwrap();
+    for (name, gradient) in ["dx", "dw"].into_iter().zip(gradients) {
+        let rows =
+            g.reshape(gradient, &Shape::fixed(&[9])).or_else(|_| g.reshape(gradient, &shape(&[0, 12])));
+        let rows = rows.unwrap();
+        let whole = if name == "dw" { g.sum_all(rows).unwrap() } else { rows };
+        g.output(name, whole).unwrap();
+    }
+    let program = schedule(&g, Target::Cpu, FUSED, 5).unwrap();
+    let products = program.graph.nodes.iter().filter(|n| n.op.name().starts_with("matmul(aᵀ")).count();
+    let paddings = program.graph.nodes.iter().filter(|n| n.op.name().starts_with("pad")).count();
+    assert_eq!((products, paddings), (1, 0), "{}", program.graph);
+}
+
+#[test]
+fn errors() {
+    let mut g = Graph::new();
+    let x = g.random(&shape(&[0, 3]));
+    let numbers = g.iota(&shape(&[0]), 0).unwrap();
+    let text = |result: Result<NodeId>| result.unwrap_err().to_string();
+    assert_eq!(
+        text(g.slice(x, &[Along::new(1, 1, 3)])),
+        "slice: axis 1 is 3 from 1 on by 1, expected positions of a fixed axis of 3"
+    );
+    for along in [
+        Along::new(0, 0, 1),
+        Along::new(1, 0, 0),
+        Along::new(1, 0, 2).every(0),
+        Along::new(1, 1, 3).every(-1),
+    ] {
+        assert!(text(g.slice(x, &[along])).contains("expected positions of a fixed axis"), "{along:?}");
+    }
+    assert!(
+        text(g.pad(x, &[Along::new(1, 2, 4)]))
+            .contains("3 from 2 on by 1, expected positions of a fixed axis of 4")
+    );
+    assert!(text(g.reverse(x, 2)).contains("axis is 2"));
+    assert!(text(g.concat(&[], 0)).contains("at least 1"));
+    assert!(text(g.concat(&[x, numbers], 1)).contains("element type"));
+    assert!(text(g.concat(&[x, x], 0)).contains("expected [B, 3] but for axis 0"));
+    let table = g.full(0.0, &Shape::fixed(&[4, 2]));
+    assert!(text(g.gather(x, numbers)).contains("expected [rows, …]"));
+    assert!(text(g.gather(table, x)).contains("element type"));
+    assert!(
+        text(g.scatter_add(table, numbers, Dim::fixed(3))).contains("expected [B] and the axes of a row")
+    );
+}
