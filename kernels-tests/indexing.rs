@@ -1,12 +1,7 @@
 //! Slices, padding, concatenation and rows by their numbers: values on both executors, derivatives, errors.
 
-use std::sync::Arc;
-
-use pollster::block_on;
-
 use super::differences::{check, shape};
-use super::programs::{FUSED, PLAIN, assert_close, program, reference, run, shared, steps};
-use crate::cpu::Engine;
+use super::programs::{FUSED, PLAIN, assert_close, program, reference, run, run_cpu, shared, steps};
 use crate::error::Result;
 use crate::graph::{Along, Element, Graph, NodeId, Unary};
 use crate::schedule::{Target, schedule};
@@ -110,13 +105,8 @@ fn elements_go_where_they_belong() {
         let (graph, data) = case(build);
         let expected = reference(&graph, &data, (&[], &steps), &[]);
         for (mode, options) in [("fused", FUSED), ("plain", PLAIN)] {
-            let mut engine = Engine::new(Some(2)).unwrap();
-            let id = engine.load(schedule(&graph, Target::Cpu, options, 3).unwrap()).unwrap();
-            let tensors: Vec<Arc<Tensor>> = data.iter().cloned().map(Arc::new).collect();
-            let binding = engine.bind(id, &tensors, 2).unwrap();
-            block_on(engine.run(binding, &steps)).unwrap();
-            let found = block_on(engine.outputs(binding)).unwrap();
-            assert_close(&format!("{name}, CPU, {mode}"), &found[0], &expected.outputs[0], 0.0, 0.0);
+            let found = run_cpu(&graph, options, &data, (&[], &steps), &[]);
+            assert_close(&format!("{name}, CPU, {mode}"), &found.outputs[0], &expected.outputs[0], 0.0, 0.0);
             if let Some(gpu) = shared() {
                 let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let found = run(&mut gpu, &program(&graph, options, 3), &data, (&[], &steps), &[]);

@@ -12,6 +12,7 @@ mod graph;
 #[allow(dead_code)]
 mod harness;
 mod indexing;
+mod layers;
 mod matmul;
 mod programs;
 mod random_graphs;

@@ -92,6 +92,37 @@ pub fn run(
     })
 }
 
+/// The same on host threads.
+pub fn run_cpu(
+    graph: &Graph,
+    options: Options,
+    data: &[Tensor],
+    (order, steps): (&[u32], &[Step]),
+    start: &[Vec<f32>],
+) -> Left<f32> {
+    let max_batch = steps.iter().map(|step| step.batch).max().unwrap();
+    let mut engine = crate::cpu::Engine::new(Some(2)).unwrap();
+    pollster::block_on(async {
+        engine.set_variables(&graph.variables).unwrap();
+        for (i, values) in start.iter().enumerate() {
+            engine.write_variable(VariableId(i), values).unwrap();
+        }
+        let id = engine.load(schedule(graph, Target::Cpu, options, max_batch).unwrap()).unwrap();
+        let data: Vec<Arc<Tensor>> = data.iter().cloned().map(Arc::new).collect();
+        let binding = engine.bind(id, &data, steps.len()).unwrap();
+        if !order.is_empty() {
+            engine.set_order(binding, order).unwrap();
+        }
+        engine.run(binding, steps).await.unwrap();
+        let outputs = engine.outputs(binding).await.unwrap();
+        let mut variables = Vec::new();
+        for i in 0..start.len() {
+            variables.push(engine.read_variable(VariableId(i)).await.unwrap());
+        }
+        Left { outputs, variables }
+    })
+}
+
 /// The same with the reference.
 pub fn reference(
     graph: &Graph,

@@ -1,6 +1,6 @@
 //! Pipelines, one for each text, and the layouts of what they bind.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::device::Device;
@@ -20,20 +20,29 @@ pub struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// All pipelines of an engine.
+/// All pipelines of an engine, by their texts without comments: the time steps of a recurrent network share theirs.
 #[derive(Default)]
 pub struct Pipelines {
     layouts: HashMap<Signature, wgpu::BindGroupLayout>,
     compiled: HashMap<String, Pipeline>,
 }
 
+/// The text without its comments, which name nodes and layers.
+fn without_comments(wgsl: &str) -> String {
+    wgsl.lines()
+        .map(|line| line.split("//").next().unwrap_or_default().trim_end())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 impl Pipelines {
     /// The pipelines of `shaders`, those that are new compiled side by side.
     pub fn get(&mut self, device: &Device, shaders: &[Shader]) -> Result<Vec<Pipeline>> {
+        let keys: Vec<String> = shaders.iter().map(|shader| without_comments(&shader.wgsl)).collect();
         let mut missing: Vec<(&Shader, wgpu::BindGroupLayout)> = Vec::new();
-        for shader in shaders {
-            let known = self.compiled.contains_key(&shader.wgsl);
-            if !known && !missing.iter().any(|(other, _)| other.wgsl == shader.wgsl) {
+        let mut new = BTreeSet::new();
+        for (shader, key) in shaders.iter().zip(&keys) {
+            if !self.compiled.contains_key(key) && new.insert(key) {
                 missing.push((shader, self.layout(&device.device, shader)));
             }
         }
@@ -41,9 +50,9 @@ impl Pipelines {
         device.count(|c| c.pipelines += missing.len() as u64);
         device.check()?;
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
-            self.compiled.insert(shader.wgsl.clone(), Pipeline { pipeline, layout });
+            self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout });
         }
-        Ok(shaders.iter().map(|shader| self.compiled[&shader.wgsl].clone()).collect())
+        Ok(keys.iter().map(|key| self.compiled[key].clone()).collect())
     }
 
     fn layout(&mut self, device: &wgpu::Device, shader: &Shader) -> wgpu::BindGroupLayout {

@@ -39,6 +39,17 @@ impl Graph {
     pub fn mean_all(&mut self, x: NodeId) -> Result<NodeId> {
         let count = self.shape(x).count();
         let sum = self.sum_all(x)?;
+        self.divide_by(sum, count)
+    }
+
+    /// The mean along `axes`, which stay with size 1; over the samples that the batch really has.
+    pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId> {
+        let sum = self.sum(x, axes)?;
+        let sizes: Vec<Dim> = axes.iter().map(|&axis| self.shape(x).0[axis]).collect();
+        self.divide_by(sum, Shape(sizes).count())
+    }
+
+    fn divide_by(&mut self, sum: NodeId, count: Dim) -> Result<NodeId> {
         let mean = self.scale(sum, 1.0 / count.factor as f32)?;
         if !count.batch {
             return Ok(mean);

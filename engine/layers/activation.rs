@@ -70,6 +70,10 @@ impl Layer for Activation {
         Ok(input.to_vec())
     }
 
+    fn passes_mask(&self) -> bool {
+        true
+    }
+
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
         context.activate(self.function, input)
     }

@@ -43,9 +43,14 @@ impl Base {
         V::Error: Into<Error>,
     {
         value.try_into().unwrap_or_else(|error| {
-            self.error.get_or_insert(error.into());
+            self.refuse(error.into());
             old
         })
+    }
+
+    /// Keeps an error for [`Base::check`], unless there is one already.
+    pub fn refuse(&mut self, error: Error) {
+        self.error.get_or_insert(error);
     }
 
     /// The first error of the layer's construction, told at its place.

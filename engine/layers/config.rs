@@ -2,12 +2,22 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::recurrent::Recurrent;
 use super::{ActivationFunction, Base, Layer, Padding, Size2};
 use crate::error::{Error, Result};
 use crate::train::initializers::Initializer;
 
 /// Options that gradus does not have, with the values under which Keras does the same without them.
-const NEUTRAL: [(&str, &[&str]); 8] = [
+const NEUTRAL: [(&str, &[&str]); 17] = [
+    ("recurrent_regularizer", &["null"]),
+    ("recurrent_constraint", &["null"]),
+    ("embeddings_regularizer", &["null"]),
+    ("embeddings_constraint", &["null"]),
+    ("beta_regularizer", &["null"]),
+    ("gamma_regularizer", &["null"]),
+    ("beta_constraint", &["null"]),
+    ("gamma_constraint", &["null"]),
+    ("synchronized", &["null", "false"]),
     ("kernel_regularizer", &["null"]),
     ("bias_regularizer", &["null"]),
     ("activity_regularizer", &["null"]),
@@ -74,6 +84,23 @@ impl Config {
         value.as_f64().ok_or_else(|| self.wrong(key, &value, "a number"))
     }
 
+    /// A number, or `default` where none is given.
+    pub fn number_or(&mut self, key: &'static str, default: f64) -> Result<f64> {
+        let Some(value) = self.take(key) else { return Ok(default) };
+        value.as_f64().ok_or_else(|| self.wrong(key, &value, "a number"))
+    }
+
+    /// An axis or several, negative ones counted from the last.
+    pub fn axes(&mut self, key: &'static str) -> Result<Vec<isize>> {
+        let Some(value) = self.take(key) else { return Ok(vec![-1]) };
+        let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
+        let axes = match value.as_array() {
+            Some(axes) => axes.iter().map(whole).collect(),
+            None => whole(&value).map(|axis| vec![axis]),
+        };
+        axes.ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
+    }
+
     /// True or false.
     pub fn flag(&mut self, key: &'static str, default: bool) -> Result<bool> {
         let Some(value) = self.take(key) else { return Ok(default) };
@@ -126,8 +153,16 @@ impl Config {
 
     /// An activation function: its name, or a layer that is one.
     pub fn activation(&mut self) -> Result<ActivationFunction> {
-        let key = "activation";
-        let Some(value) = self.take(key) else { return Ok(ActivationFunction::Linear) };
+        self.activation_or("activation", ActivationFunction::Linear)
+    }
+
+    /// An activation function under another key, or with another default.
+    pub fn activation_or(
+        &mut self,
+        key: &'static str,
+        default: ActivationFunction,
+    ) -> Result<ActivationFunction> {
+        let Some(value) = self.take(key) else { return Ok(default) };
         if let Some(name) = value.as_str() {
             return self.placed(name.try_into());
         }
@@ -138,6 +173,29 @@ impl Config {
             }
             _ => Err(self.wrong(key, &value, "a name, or a LeakyReLU layer")),
         }
+    }
+
+    /// A layer within the layer: its class and its config.
+    pub fn layer(&mut self, key: &'static str) -> Result<Option<Box<dyn Layer>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let empty = json!({});
+        match value.get("class_name").and_then(Value::as_str) {
+            Some(class) => super::from_config(class, value.get("config").unwrap_or(&empty)).map(Some),
+            None => Err(self.wrong(key, &value, "a layer: its class_name and config")),
+        }
+    }
+
+    /// A recurrent layer within the layer.
+    pub(super) fn recurrent(&mut self, key: &'static str) -> Result<Option<Recurrent>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let class = value.get("class_name").and_then(Value::as_str).unwrap_or_default().to_string();
+        if !["SimpleRNN", "LSTM", "GRU"].contains(&class.as_str()) {
+            return Err(self.wrong(key, &value, "a SimpleRNN, LSTM or GRU"));
+        }
+        let mut inner = Self::new(&class, value.get("config").unwrap_or(&json!({})))?;
+        let layer = Recurrent::from_config(&class, &mut inner)?;
+        inner.finish()?;
+        Ok(Some(layer))
     }
 
     /// An initializer: its name, or Keras's object with a class name.
@@ -184,19 +242,25 @@ impl Config {
     }
 }
 
+/// The options of both objects.
+pub(super) fn merged(mut options: Value, others: Value) -> Value {
+    if let (Value::Object(options), Value::Object(others)) = (&mut options, others) {
+        options.extend(others);
+    }
+    options
+}
+
 /// The options that every layer has, and those of `own`.
 pub(super) fn with_base(layer: &dyn Layer, own: Value) -> Value {
-    let mut config = json!({ "name": layer.name(), "trainable": layer.trainable(), "dtype": "float32" });
-    if let (Value::Object(config), Value::Object(own)) = (&mut config, own) {
-        config.extend(own);
-    }
-    config
+    merged(json!({ "name": layer.name(), "trainable": layer.trainable(), "dtype": "float32" }), own)
 }
 
 /// An initializer as Keras's configs hold it.
 pub(super) fn initializer_config(initializer: Initializer) -> Value {
     let config = match initializer {
         Initializer::GlorotUniform | Initializer::HeNormal => json!({ "seed": null }),
+        Initializer::RandomUniform => json!({ "minval": -0.05, "maxval": 0.05, "seed": null }),
+        Initializer::Orthogonal => json!({ "gain": 1.0, "seed": null }),
         Initializer::Zeros | Initializer::Ones => json!({}),
     };
     json!({

@@ -5,9 +5,10 @@ use super::spatial::shown;
 use super::{ActivationFunction, Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
+use crate::tensor::{Dim, Shape};
 use crate::train::initializers::Initializer;
 
-/// A fully connected layer: activation(input · kernel + bias), from `[None, features]` to `[None, units]`.
+/// A fully connected layer: activation(input · kernel + bias), from `[None, …, features]` to `[None, …, units]`.
 ///
 /// ```
 /// use gradus::layers::Dense;
@@ -128,16 +129,16 @@ impl Layer for Dense {
             return Err(Error::argument(place, "units", 0, "at least 1"));
         }
         match *input {
-            [features] if features > 0 => Ok(vec![self.units]),
+            [ref rest @ .., features] if features > 0 => Ok([rest, &[self.units]].concat()),
             _ => {
-                let remedy = "add Flatten before it";
-                Err(Error::shape(place, "input", shown(input), "[None, features]", remedy))
+                let remedy = "give samples of at least one feature";
+                Err(Error::shape(place, "input", shown(input), "[None, …, features]", remedy))
             }
         }
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
-        let shape = input.iter().copied().chain([self.units]).collect();
+        let shape = input.last().copied().into_iter().chain([self.units]).collect();
         let mut weights = vec![Weight { name: "kernel", shape, initializer: self.kernel_initializer }];
         if self.use_bias {
             weights.push(Weight {
@@ -149,9 +150,18 @@ impl Layer for Dense {
         weights
     }
 
+    fn passes_mask(&self) -> bool {
+        true
+    }
+
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
         let kernel = context.weight(0)?;
-        let mut sums = context.graph.matmul(input, kernel, false, false)?;
+        let sample = context.sample_shape(input);
+        let (places, features) = sample.split_at(sample.len() - 1);
+        let rows = Shape(vec![Dim::batch(places.iter().product()), Dim::fixed(features[0])]);
+        let rows = context.graph.reshape(input, &rows)?;
+        let sums = context.graph.matmul(rows, kernel, false, false)?;
+        let mut sums = context.graph.reshape(sums, &Shape::batched(&[places, &[self.units]].concat()))?;
         if self.use_bias {
             let bias = context.weight(1)?;
             sums = context.graph.add(sums, bias)?;

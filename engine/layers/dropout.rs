@@ -58,6 +58,10 @@ impl Layer for Dropout {
         Err(Error::argument(self.place(), "rate", self.rate, "a share from 0 to 1"))
     }
 
+    fn passes_mask(&self) -> bool {
+        true
+    }
+
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
         if !context.training || self.rate == 0.0 {
             return Ok(input);

@@ -5,31 +5,50 @@ mod activation;
 mod activation_function;
 mod average_pooling2d;
 mod base;
+mod batch_normalization;
+mod bidirectional;
 mod config;
 mod context;
 mod conv2d;
 mod dense;
 mod dropout;
+mod embedding;
 mod flatten;
+mod group_normalization;
+mod layer_normalization;
+mod masking;
 mod max_pooling2d;
+mod normalization;
 mod pooling;
+mod recurrent;
+mod rms_normalization;
 mod spatial;
 #[cfg(test)]
 mod tests;
+mod time_distributed;
 
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
 pub use average_pooling2d::AveragePooling2D;
 pub use base::Base;
+pub use batch_normalization::BatchNormalization;
+pub use bidirectional::{Bidirectional, MergeMode};
 pub use config::Config;
-pub use context::Context;
+pub use context::{Context, Variables};
 pub use conv2d::Conv2D;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use group_normalization::GroupNormalization;
+pub use layer_normalization::LayerNormalization;
+pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
+pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
+pub use rms_normalization::RMSNormalization;
 pub(crate) use spatial::shown;
 pub use spatial::{Padding, Size2};
+pub use time_distributed::TimeDistributed;
 
 use std::fmt::Debug;
 
@@ -79,6 +98,25 @@ pub trait Layer: Send + Sync + Debug {
         Vec::new()
     }
 
+    /// What the layer remembers from step to step without learning it, such as moving averages: behind the weights
+    /// in [`Context::weights`], in files and in counts.
+    fn states(&self, _input: &[usize]) -> Vec<Weight> {
+        Vec::new()
+    }
+
+    /// Changes the first values of `weight`, which its initializer has given.
+    fn adjust(&self, _weight: &Weight, _values: &mut [f32]) {}
+
+    /// Whether each batch starts from what the one before has left, until the states are reset.
+    fn is_stateful(&self) -> bool {
+        false
+    }
+
+    /// Whether the output has the time steps of the input, so that a mask of some of them holds for it too.
+    fn passes_mask(&self) -> bool {
+        false
+    }
+
     /// Adds the forward pass for the input node `[B, …]`, whose shape [`Layer::output_shape`] has accepted.
     ///
     /// # Errors
@@ -114,7 +152,7 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
 
 type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
 
-const CLASSES: [(&str, Make); 7] = [
+const CLASSES: [(&str, Make); 18] = [
     ("Dense", |c| Dense::from_config(c).map(Into::into)),
     ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
     ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
@@ -122,6 +160,17 @@ const CLASSES: [(&str, Make); 7] = [
     ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
     ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
     ("Activation", |c| Activation::from_config(c).map(Into::into)),
+    ("SimpleRNN", |c| Recurrent::from_config("SimpleRNN", c).map(Into::into)),
+    ("LSTM", |c| Recurrent::from_config("LSTM", c).map(Into::into)),
+    ("GRU", |c| Recurrent::from_config("GRU", c).map(Into::into)),
+    ("Bidirectional", |c| Bidirectional::from_config(c).map(Into::into)),
+    ("TimeDistributed", |c| TimeDistributed::from_config(c).map(Into::into)),
+    ("Masking", |c| Masking::from_config(c).map(Into::into)),
+    ("Embedding", |c| Embedding::from_config(c).map(Into::into)),
+    ("BatchNormalization", |c| BatchNormalization::from_config(c).map(Into::into)),
+    ("LayerNormalization", |c| LayerNormalization::from_config(c).map(Into::into)),
+    ("GroupNormalization", |c| GroupNormalization::from_config(c).map(Into::into)),
+    ("RMSNormalization", |c| RMSNormalization::from_config(c).map(Into::into)),
 ];
 
 /// The layer of Keras's class `class_name` with the options of `config`.

@@ -169,8 +169,9 @@ fn wrong_inputs_say_what_to_do() {
     let message = |layer: &dyn Layer, input: &[usize]| layer.output_shape(input).unwrap_err().to_string();
     let dense = Dense::new(10).name("dense_2");
     assert_eq!(
-        message(&dense, &[28, 28]),
-        "layer \"dense_2\" (Dense 10): input has shape [None, 28, 28], expected [None, features]: add Flatten before it"
+        message(&dense, &[]),
+        "layer \"dense_2\" (Dense 10): input has shape [None], expected [None, …, features]: \
+         give samples of at least one feature"
     );
     assert!(message(&Conv2D::new(2, 3), &[28, 28]).contains("[None, height, width, channels]"));
     assert!(message(&Conv2D::new(2, 5), &[4, 9, 1]).contains("at least 5x5 pixels"));

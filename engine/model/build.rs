@@ -9,7 +9,10 @@ use crate::layers::{Layer, Weight};
 #[derive(Clone, Debug)]
 pub(super) struct BuiltLayer {
     pub output: Vec<usize>,
+    /// The weights, and behind them the states.
     pub weights: Vec<Weight>,
+    /// How many of them are no states.
+    pub learning: usize,
     pub values: Vec<Vec<f32>>,
 }
 
@@ -17,10 +20,21 @@ impl BuiltLayer {
     /// Builds `layer` over samples of shape `input`; `first` is the number of weights before it.
     pub fn new(layer: &dyn Layer, input: &[usize], seed: u64, first: usize) -> Result<Self> {
         let output = layer.output_shape(input)?;
-        let weights = layer.weights(input);
-        let value = |(i, w): (usize, &Weight)| w.initializer.values(&w.shape, seed, (first + i) as u32);
+        let mut weights = layer.weights(input);
+        let learning = weights.len();
+        weights.extend(layer.states(input));
+        let value = |(i, weight): (usize, &Weight)| {
+            let mut values = weight.initializer.values(&weight.shape, seed, (first + i) as u32);
+            layer.adjust(weight, &mut values);
+            values
+        };
         let values = weights.iter().enumerate().map(value).collect();
-        Ok(Self { output, weights, values })
+        Ok(Self { output, weights, learning, values })
+    }
+
+    /// Elements of the weights that could learn.
+    pub fn learning_count(&self) -> usize {
+        self.values[..self.learning].iter().map(Vec::len).sum()
     }
 
     pub fn count(&self) -> usize {

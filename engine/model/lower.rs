@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::{Element, Graph, NodeId, Op, VariableId};
-use crate::layers::{ActivationFunction, Context, Layer};
+use crate::layers::{ActivationFunction, Context, Layer, Variables};
 use crate::tensor::{Shape, Tensor, Values};
 use crate::train::losses::{Logits, Loss, Prediction, Targets};
 use crate::train::metrics::Metric;
@@ -12,6 +12,9 @@ use crate::train::optimizers::Optimizer;
 pub(super) const WEIGHTS: VariableId = VariableId(0);
 /// The variable of the weights that do not.
 pub(super) const FROZEN: VariableId = VariableId(1);
+
+/// The variable of what layers remember from step to step.
+pub(super) const STATES: VariableId = VariableId(2);
 
 /// What `compile` was given.
 #[derive(Debug)]
@@ -66,23 +69,40 @@ pub(super) fn train_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Comp
 }
 
 fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: bool) -> Result<Prediction> {
-    let (learning, frozen) = (graph.variable("weights"), graph.variable("frozen"));
-    debug_assert_eq!((learning, frozen), (WEIGHTS, FROZEN));
+    let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
+    debug_assert_eq!([learning, frozen, states], [WEIGHTS, FROZEN, STATES]);
     let input = graph.input("x", &x.row, x.element);
     let mut value = graph.cast(input, Element::F32);
     if x.scale != 1.0 {
         value = graph.scale(value, x.scale)?;
     }
-    let mut context = Context::new(graph, training, learning, frozen);
+    let mut context = Context::new(graph, training, Variables { learning, frozen, states });
     for layer in layers {
         value = context.apply(layer.as_ref(), value)?;
     }
+    let updates = context.updates().to_vec();
     let logits = match context.activation_of(value) {
         Some((ActivationFunction::Softmax, x)) => Some(Logits::Softmax(x)),
         Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
         _ => None,
     };
+    update_states(graph, &updates)?;
     Ok(Prediction { value, logits })
+}
+
+/// Lets each state have its new value when the step ends; the others keep theirs.
+fn update_states(graph: &mut Graph, updates: &[(NodeId, NodeId)]) -> Result<()> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let states: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, STATES)).collect();
+    // A state that a layer shared by several calls changes twice keeps the last.
+    let newest = |&state: &NodeId| updates.iter().rev().find(|(s, _)| *s == state).map_or(state, |u| u.1);
+    let values: Vec<NodeId> = states.iter().map(newest).collect();
+    graph.enter("states");
+    let packed = graph.pack(STATES, &values)?;
+    graph.enter("");
+    graph.assign(STATES, packed)
 }
 
 /// Adds target, loss and metrics, and returns the loss.
@@ -115,7 +135,7 @@ fn target(graph: &mut Graph, prediction: &Shape, targets: Targets) -> NodeId {
 
 /// Adds the gradients of all weights that learn, and the optimizer's arithmetic over the whole of them.
 fn update(graph: &mut Graph, loss: NodeId, optimizer: &dyn Optimizer) -> Result<()> {
-    let weights: Vec<NodeId> = graph.ids().filter(|&id| learns(graph, id)).collect();
+    let weights: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, WEIGHTS)).collect();
     let slots: Vec<VariableId> =
         optimizer.slots().iter().map(|name| graph.variable_like(name, WEIGHTS)).collect();
     if weights.is_empty() {
@@ -135,6 +155,7 @@ fn update(graph: &mut Graph, loss: NodeId, optimizer: &dyn Optimizer) -> Result<
     Ok(())
 }
 
-fn learns(graph: &Graph, node: NodeId) -> bool {
-    matches!(graph.node(node).op, Op::Parameter(id) if graph.parameters[id.0].variable == WEIGHTS)
+/// Whether `node` is a weight that lies in `variable`.
+fn lies_in(graph: &Graph, node: NodeId, variable: VariableId) -> bool {
+    matches!(graph.node(node).op, Op::Parameter(id) if graph.parameters[id.0].variable == variable)
 }

@@ -9,7 +9,7 @@ use super::lower::Stored;
 use super::options::{BATCH_SIZE, check_batch_size};
 use super::pass::Pass;
 use super::sequential::{Purpose, Sequential};
-use super::session::{Layout, Session};
+use super::session::{Layout, Newer, Session};
 use crate::error::{Error, Result};
 use crate::graph::Element;
 use crate::tensor::Tensor;
@@ -119,6 +119,9 @@ impl Sequential {
         batch_size: usize,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
         let pass = self.bind(session, purpose, examples, batch_size)?;
+        if pass.loaded.changes {
+            session.newer = Newer::Device;
+        }
         let outputs = pass.run(session).await;
         session.engine().release(pass.binding);
         Ok((outputs?, pass))

@@ -2,11 +2,14 @@
 
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
-use super::lower::{FROZEN, Stored, WEIGHTS};
+use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
 use super::sequential::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Options, ProgramId, schedule};
+
+/// The variables that hold a model's weights and states.
+const ARENAS: [VariableId; 3] = [WEIGHTS, FROZEN, STATES];
 
 /// Which copy of the weights is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of the weights of `graph`, and of an optimizer with `slots`.
     pub fn new(graph: &Graph, slots: &[&str]) -> Self {
-        let mut variables = graph.variables[..=FROZEN.0].to_vec();
+        let mut variables = graph.variables[..=STATES.0].to_vec();
         let segments = variables[WEIGHTS.0].segments;
         variables.extend(slots.iter().map(|name| Variable { name: name.to_string(), segments }));
         Self { variables, parameters: graph.parameters.clone() }
@@ -44,8 +47,8 @@ impl Layout {
         arena
     }
 
-    /// Puts the weights of both arenas into the host's.
-    fn unpack(&self, arenas: &[Vec<f32>; 2], built: &mut [BuiltLayer]) {
+    /// Puts the weights of all arenas into the host's.
+    fn unpack(&self, arenas: &[Vec<f32>], built: &mut [BuiltLayer]) {
         let values = built.iter_mut().flat_map(|layer| &mut layer.values);
         for (parameter, values) in self.parameters.iter().zip(values) {
             values.copy_from_slice(&arenas[parameter.variable.0][parameter.offset..][..parameter.len()]);
@@ -66,6 +69,8 @@ pub(super) struct Loaded {
     pub outputs: Vec<String>,
     /// The program for people.
     pub explanation: String,
+    /// Whether a step leaves other weights or states behind.
+    pub changes: bool,
 }
 
 /// A model on its device.
@@ -99,7 +104,7 @@ impl Session {
             self.newer = Newer::Host;
         }
         if self.newer == Newer::Host {
-            for variable in [WEIGHTS, FROZEN] {
+            for variable in ARENAS {
                 let arena = self.layout.pack(variable, built);
                 self.opened.engine.write_variable(variable, &arena)?;
             }
@@ -116,7 +121,7 @@ impl Session {
 
     /// Sets what the optimizer remembers to zero.
     fn reset_slots(&mut self) -> Result<()> {
-        for (i, variable) in self.layout.variables.iter().enumerate().skip(FROZEN.0 + 1) {
+        for (i, variable) in self.layout.variables.iter().enumerate().skip(STATES.0 + 1) {
             let zeros = vec![0.0; variable.segments * SEGMENT];
             self.opened.engine.write_variable(VariableId(i), &zeros)?;
         }
@@ -136,7 +141,10 @@ impl Session {
             return Ok(());
         }
         let engine = &mut self.opened.engine;
-        let arenas = [engine.read_variable(WEIGHTS).await?, engine.read_variable(FROZEN).await?];
+        let mut arenas = Vec::new();
+        for variable in ARENAS {
+            arenas.push(engine.read_variable(variable).await?);
+        }
         self.layout.unpack(&arenas, built);
         self.newer = Newer::Neither;
         Ok(())
@@ -161,10 +169,10 @@ impl Session {
         let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
-        let explanation = program.explain();
+        let (explanation, changes) = (program.explain(), !program.graph.assigns.is_empty());
         let id = self.opened.engine.load(program)?;
         let stored = stored.clone();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation };
+        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

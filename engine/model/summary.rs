@@ -36,7 +36,7 @@ impl Sequential {
         let total: usize = self.count_parameters();
         let layers = self.layers.iter().zip(&self.built);
         let learning: usize =
-            layers.filter(|(layer, _)| layer.trainable()).map(|(_, built)| built.count()).sum();
+            layers.filter(|(layer, _)| layer.trainable()).map(|(_, built)| built.learning_count()).sum();
         let line = |what, count| format!(" {what} params: {} ({})\n", grouped(count), size(count));
         line("Total", total) + &line("Trainable", learning) + &line("Non-trainable", total - learning)
     }

@@ -218,11 +218,10 @@ fn bad_data_say_what_to_do() -> Result<()> {
     let mut values = x.to_f32();
     values[7] = f32::NAN;
     assert!(fit(&Tensor::f32(&[26, 5], values)?, &y).contains("fit: x: holds NaN at [1, 2]"));
-    let unfit = fit(&numbers(&[26, 5, 1], 0.1), &y);
-    assert!(
-        unfit.contains("layer \"dense\" (Dense 8)") && unfit.contains("add Flatten before it"),
-        "{unfit}"
-    );
+    let mut images = Sequential::new().add(Conv2D::new(2, 3)).device(Device::cpu());
+    images.compile("sgd", "mse", &[])?;
+    let unfit = message(images.fit(&x, &y, quiet()));
+    assert!(unfit.contains("layer \"conv2d\" (Conv2D 2, 3x3)") && unfit.contains("height, width"), "{unfit}");
     let mut model = compiled();
     model.fit(&x, &y, quiet())?;
     assert!(message(model.predict(numbers(&[2, 6], 0.1), None)).contains("[None, 6], expected [None, 5]"));

@@ -57,6 +57,24 @@ impl Sequential {
         Ok(())
     }
 
+    /// Sets to zero what stateful recurrent layers keep from batch to batch.
+    ///
+    /// # Errors
+    /// If the model is not built yet, or the device fails.
+    pub fn reset_states(&mut self) -> Result<()> {
+        self.check_built("reset_states")?;
+        if let Some(session) = &mut self.session {
+            pollster::block_on(session.pull(&mut self.built))?;
+            session.newer = Newer::Host;
+        }
+        let layers = self.layers.iter().zip(&mut self.built).filter(|(layer, _)| layer.is_stateful());
+        for (_, built) in layers {
+            let learning = built.learning;
+            built.values[learning..].iter_mut().for_each(|state| state.fill(0.0));
+        }
+        Ok(())
+    }
+
     /// Lets the weights of the layer called `name` learn, or keeps them as they are. What the optimizer
     /// remembers of all weights is forgotten.
     ///

@@ -99,9 +99,12 @@ impl<'a> Groups<'a> {
             return true;
         }
         let count = self.graph.shape(roots[0]).count();
-        let parts = self.inlined(&roots).into_iter().filter(|n| {
+        let inlined = self.inlined(&roots);
+        let moved = moved(self.graph, &inlined);
+        let parts = inlined.iter().copied().filter(|n| {
             let node = self.graph.node(*n);
-            node.op.is_elementwise() && !self.root[n.0] && node.shape.count() == count
+            let whole = node.shape.count() == count || moved.contains(n);
+            node.op.is_elementwise() && !self.root[n.0] && whole
         });
         let size = |n: &NodeId| (self.leaves(&[*n]).len().min(MAX_BUFFERS - 2), *n);
         let Some(part) = parts.max_by_key(size).filter(|n| self.leaves(&[*n]).len() > 1) else {
@@ -176,15 +179,16 @@ impl<'a> Groups<'a> {
             Domain::Elements(n) => n,
             Domain::Rows { rows, columns } => product(rows, columns),
         };
-        self.inlined(&[id]).iter().all(|&node| {
+        let inlined = self.inlined(&[id]);
+        let moved = moved(self.graph, &inlined);
+        inlined.iter().all(|&node| {
             let shape = self.graph.shape(node);
             self.graph.node(node).inputs.iter().all(|&input| {
                 let here = self.owner.get(&storage(self.graph, input)) == Some(&index);
                 let from = self.graph.shape(input);
                 let same = from.count() == shape.count() || from.count() == Dim::fixed(1);
                 let reduced = is_row_reduction(self.graph, node) && from.count() == full;
-                let moved = self.graph.node(node).op.is_movement();
-                !here || (!moved && (same || reduced || stretches_rows(from, shape)))
+                !here || (!moved.contains(&input) && (same || reduced || stretches_rows(from, shape)))
             })
         })
     }
@@ -368,6 +372,18 @@ impl<'a> Groups<'a> {
         }
         read
     }
+}
+
+/// What the nodes of `region`, in order, read at other places than their own: the inputs of movements, and
+/// whatever these are computed from.
+pub(super) fn moved(graph: &Graph, region: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+    let mut moved = BTreeSet::new();
+    for &node in region.iter().rev() {
+        if graph.node(node).op.is_movement() || moved.contains(&node) {
+            moved.extend(graph.node(node).inputs.iter().copied());
+        }
+    }
+    moved
 }
 
 /// `rows · columns`, of which at most one contains the batch.

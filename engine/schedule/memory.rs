@@ -1,9 +1,10 @@
 //! The memory plan: values share words when their lives do not overlap; the largest is placed first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Graph, NodeId, Op, VariableId};
 
+use super::fuse::moved;
 use super::program::{Destination, Kernel, Memory, Place, Scratch, Target, Work, storage};
 
 /// GPUs bind memory at multiples of 256 bytes.
@@ -160,8 +161,8 @@ impl<'a> Plan<'a> {
 
     /// Whether the region of `kernel` reads `load` at other places than it writes.
     fn is_moved(&self, kernel: &Kernel, load: NodeId) -> bool {
-        let moves = kernel.region.nodes.iter().map(|&n| self.graph.node(n)).filter(|n| n.op.is_movement());
-        moves.flat_map(|n| &n.inputs).any(|&input| storage(self.graph, input) == load)
+        let region: BTreeSet<NodeId> = kernel.region.nodes.iter().copied().collect();
+        moved(self.graph, &region).into_iter().any(|input| storage(self.graph, input) == load)
     }
 
     fn join_one(&self, blocks: &mut Vec<Block>, kernel: &Kernel, made: NodeId, time: usize) {

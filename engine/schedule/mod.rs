@@ -30,8 +30,11 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     }
     let mut graph = if options.simplify { simplify::simplify(graph) } else { simplify::prune(graph) };
     check_sizes(&graph, max_batch)?;
+    if target != Target::Cpu {
+        roots::part_concatenations(&mut graph);
+    }
     roots::insert_copies(&mut graph);
-    let root = roots::find_roots(&graph, options.fuse);
+    let root = roots::find_roots(&graph, options.fuse, target);
     let groups = fuse::Groups::build(&graph, root, options.fuse);
     let plan = memory::Plan::new(&graph, max_batch);
     let elsewhere = groups.read_elsewhere();

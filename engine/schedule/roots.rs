@@ -1,9 +1,9 @@
 //! Which nodes are computed where they are used, and which once for all.
 
-use crate::graph::{Element, Graph, NodeId, Op, Reduction, Unary};
+use crate::graph::{Element, Graph, Node, NodeId, Op, Reduction, Unary};
 use crate::tensor::{Dim, Shape};
 
-use super::program::storage;
+use super::program::{Target, storage};
 
 /// How a reduction lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +127,49 @@ fn copy(graph: &mut Graph, x: NodeId) -> NodeId {
     graph.push(Op::Cast, &[x], shape, Element::U32)
 }
 
+/// Parts that one kernel puts together: each is a buffer, and the result another.
+const MOST_PARTS: usize = 6;
+
+/// Lets concatenations of many parts go through several of few, so that no kernel binds too many buffers.
+pub(super) fn part_concatenations(graph: &mut Graph) {
+    let mut to = graph.clone();
+    to.nodes.clear();
+    let mut map: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
+    for id in graph.ids() {
+        let mut node = graph.node(id).clone();
+        node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
+        if let Op::Concat { axis } = node.op {
+            while node.inputs.len() > MOST_PARTS {
+                let parts =
+                    node.inputs.chunks(MOST_PARTS).map(|parts| concatenation(&mut to, parts, axis, &node));
+                node.inputs = parts.collect();
+            }
+        }
+        map.push(NodeId(to.nodes.len()));
+        to.nodes.push(node);
+    }
+    to.outputs.iter_mut().for_each(|output| output.node = map[output.node.0]);
+    to.assigns.iter_mut().for_each(|assign| assign.value = map[assign.value.0]);
+    *graph = to;
+}
+
+/// `parts` side by side: a part of the concatenation `whole`.
+fn concatenation(graph: &mut Graph, parts: &[NodeId], axis: usize, whole: &Node) -> NodeId {
+    if let [only] = parts {
+        return *only;
+    }
+    let mut node = Node { inputs: parts.to_vec(), ..whole.clone() };
+    node.shape.0[axis] = Dim::fixed(parts.iter().map(|&part| graph.shape(part).0[axis].factor).sum());
+    graph.nodes.push(node);
+    NodeId(graph.nodes.len() - 1)
+}
+
 /// For each node, whether it is computed once and kept: in memory, or in the kernel that uses it.
 /// The other nodes are computed wherever they are used.
-pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
+///
+/// A GPU computes what is moved at the place where it is wanted; the CPU, which works on runs of memory, reads it.
+pub(super) fn find_roots(graph: &Graph, fuse: bool, target: Target) -> Vec<bool> {
+    let anywhere = fuse && target != Target::Cpu;
     let mut root = vec![false; graph.nodes.len()];
     for id in graph.ids() {
         let node = graph.node(id);
@@ -138,14 +178,16 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool) -> Vec<bool> {
         root[id.0] |= is_anchor(graph, id) || reduction || (!fuse && joined);
         for &input in &node.inputs {
             let source = storage(graph, input);
-            let moved = node.op.is_movement() || matches!(node.op, Op::Pack { .. });
+            let computed = anywhere && graph.node(source).op.is_elementwise();
+            let moved = (node.op.is_movement() && !computed) || matches!(node.op, Op::Pack { .. });
             let needs_memory = is_anchor(graph, id) || moved;
             let stretched = graph.shape(input).count() != node.shape.count();
             let one = graph.shape(input).count() == Dim::fixed(1);
             // Where the reduction can't join the kernel that has its operand, one value is handed on, not several.
             let handed_on = graph.node(source).op.is_elementwise() || graph.node(source).op.is_movement();
             root[source.0] |= fuse && reduction && handed_on;
-            if needs_memory || (stretched && !one && !reduction && !is_uniform(graph, source)) {
+            let stretched = stretched && !one && !reduction && !node.op.is_movement();
+            if needs_memory || (stretched && !is_uniform(graph, source)) {
                 root[source.0] = true;
             }
         }
@@ -181,7 +223,8 @@ fn mark_shared(graph: &Graph, root: &mut [bool]) {
         let inputs: usize = node.inputs.iter().filter(|n| !root[n.0]).map(|n| cost[n.0]).sum();
         cost[id.0] = inputs + own_cost(&node.op);
         let scalar = node.shape.count() == Dim::fixed(1);
-        if node.op.is_elementwise() && !scalar && uses[id.0] > 1 && cost[id.0] > DEAR {
+        let computed = node.op.is_elementwise() || node.op.is_movement();
+        if computed && !scalar && uses[id.0] > 1 && cost[id.0] > DEAR {
             root[id.0] = true;
         }
     }

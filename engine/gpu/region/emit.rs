@@ -118,6 +118,13 @@ impl<'a> Emitter<'a> {
         std::mem::take(&mut scope.lines)
     }
 
+    /// A number that no other name of this kernel has. Names do not tell of the node, so that kernels that compute
+    /// alike have one text, and one pipeline.
+    pub fn fresh(&mut self) -> usize {
+        self.count += 1;
+        self.count - 1
+    }
+
     /// Appends a statement.
     pub fn line(&mut self, level: Level, text: String) {
         self.scopes[level as usize].lines.push(text);
@@ -137,8 +144,7 @@ impl<'a> Emitter<'a> {
         if !loaded && self.is_renaming(id) {
             return Ok(text);
         }
-        let name = format!("v{}_{}", id.0, self.count);
-        self.count += 1;
+        let name = format!("v{}", self.fresh());
         let node = self.node(id);
         self.line(index.level, format!("let {name} = {text}; // {} {}", node.op.name(), node.shape));
         self.scopes[index.level as usize].names.insert(key, name.clone());

@@ -132,8 +132,9 @@ fn reduce_stage(
     for &id in stage {
         let node = emitter.node(id);
         let value = emitter.value(node.inputs[0], &index)?;
-        let total = format!("total_{}", id.0);
-        let (name, join) = (format!("r{}", id.0), join_name(&node.op));
+        let number = emitter.fresh();
+        let total = format!("total_{number}");
+        let (name, join) = (format!("r{number}"), join_name(&node.op));
         match &node.op {
             Op::ArgMax { .. } => {
                 declared.push(format!("var {total} = Best(real_from(0xff800000u), 0u);"));
@@ -143,7 +144,7 @@ fn reduce_stage(
                 );
             }
             Op::Reduce { kind: Reduction::Sum, .. } if plan.blocks => {
-                let block = format!("block_{}", id.0);
+                let block = format!("block_{number}");
                 declared.push(format!("var {total} = 0.0;"));
                 emitter.line(Level::Element, format!("{block} += {value};"));
                 blocks.push((block, total.clone()));

@@ -1,5 +1,7 @@
 //! First values of weights: Keras's formulas, drawn on the host from the seed and the weight's number alone.
 
+mod orthogonal;
+
 use crate::error::{Error, Result};
 use crate::graph::random::philox;
 use crate::train::by_name;
@@ -16,13 +18,23 @@ pub enum Initializer {
     GlorotUniform,
     /// Normal with variance 2 / inputs, cut off at two standard deviations: He et al. 2015.
     HeNormal,
+    /// Orthogonal rows or columns, whichever are fewer: Saxe et al. 2014. The default for recurrent kernels.
+    Orthogonal,
+    /// Uniform within ±0.05. The default for embeddings.
+    RandomUniform,
     /// 0. The default for biases.
     Zeros,
     /// 1
     Ones,
 }
 
-const NAMES: [(&str, Initializer); 8] = [
+const NAMES: [(&str, Initializer); 14] = [
+    ("orthogonal", Initializer::Orthogonal),
+    ("Orthogonal", Initializer::Orthogonal),
+    ("OrthogonalInitializer", Initializer::Orthogonal),
+    ("random_uniform", Initializer::RandomUniform),
+    ("uniform", Initializer::RandomUniform),
+    ("RandomUniform", Initializer::RandomUniform),
     ("glorot_uniform", Initializer::GlorotUniform),
     ("he_normal", Initializer::HeNormal),
     ("zeros", Initializer::Zeros),
@@ -47,6 +59,8 @@ impl Initializer {
         match self {
             Self::GlorotUniform => "GlorotUniform",
             Self::HeNormal => "HeNormal",
+            Self::Orthogonal => "Orthogonal",
+            Self::RandomUniform => "RandomUniform",
             Self::Zeros => "Zeros",
             Self::Ones => "Ones",
         }
@@ -64,6 +78,10 @@ impl Initializer {
                 let limit = (6.0 / (inputs + outputs)).sqrt();
                 (0..count).map(|i| ((2.0 * draws.uniform(i) - 1.0) * limit) as f32).collect()
             }
+            Self::RandomUniform => {
+                (0..count).map(|i| ((2.0 * draws.uniform(i) - 1.0) * 0.05) as f32).collect()
+            }
+            Self::Orthogonal => orthogonal::values(shape, |i| draws.normal(i, 0)),
             Self::HeNormal => {
                 let deviation = (2.0 / inputs).sqrt() / TRUNCATED_DEVIATION;
                 (0..count).map(|i| (draws.truncated_normal(i) * deviation) as f32).collect()
@@ -101,15 +119,17 @@ impl Draws {
         unit(self.words(element, 0)[0])
     }
 
-    /// A standard normal number within ±2, by Box and Muller's transform; what lies outside is drawn again.
+    /// A standard normal number, by Box and Muller's transform.
+    fn normal(&self, element: usize, attempt: u32) -> f64 {
+        let [a, b, ..] = self.words(element, attempt);
+        (-2.0 * unit(a).ln()).sqrt() * (std::f64::consts::TAU * unit(b)).cos()
+    }
+
+    /// A standard normal number within ±2: what lies outside is drawn again.
     fn truncated_normal(&self, element: usize) -> f64 {
-        let normal = |attempt| {
-            let [a, b, ..] = self.words(element, attempt);
-            (-2.0 * unit(a).ln()).sqrt() * (std::f64::consts::TAU * unit(b)).cos()
-        };
         let mut attempt = 0;
         loop {
-            let z: f64 = normal(attempt);
+            let z: f64 = self.normal(element, attempt);
             if z.abs() <= 2.0 {
                 return z;
             }

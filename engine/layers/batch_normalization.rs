@@ -1,0 +1,270 @@
+use serde_json::{Value, json};
+
+use super::config::{initializer_config, merged, with_base};
+use super::normalization::{Affine, along, check_epsilon, moments, sample_axes};
+use super::{Base, Config, Context, Layer, Weight};
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::tensor::Shape;
+use crate::train::initializers::Initializer;
+
+/// Each feature brought to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe and Szegedy 2015).
+///
+/// Training uses the batch's own mean and variance and moves the averages
+/// m ← momentum · m + (1 − momentum) · mean, which evaluation and prediction use. A layer that is not trainable
+/// uses the averages in training too, as in Keras 3. Where the input has a mask, masked time steps do not count.
+///
+/// ```
+/// use gradus::layers::BatchNormalization;
+/// let layer = BatchNormalization::new().momentum(0.9);
+/// ```
+#[derive(Clone, Debug)]
+pub struct BatchNormalization {
+    base: Base,
+    axis: isize,
+    momentum: f64,
+    epsilon: f64,
+    affine: Affine,
+    moving_mean_initializer: Initializer,
+    moving_variance_initializer: Initializer,
+}
+
+impl Default for BatchNormalization {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BatchNormalization {
+    /// Along the last axis, with momentum 0.99 and epsilon 0.001.
+    pub fn new() -> Self {
+        Self {
+            base: Base::default(),
+            axis: -1,
+            momentum: 0.99,
+            epsilon: 1e-3,
+            affine: Affine::default(),
+            moving_mean_initializer: Initializer::Zeros,
+            moving_variance_initializer: Initializer::Ones,
+        }
+    }
+
+    /// The axis of the features; −1, the default, is the last, 0 the batch.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
+
+    /// How slowly the averages follow. Default 0.99.
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    /// What is added to the variance, so that nothing is divided by 0. Default 0.001.
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// Whether an offset is learned. Default true.
+    pub fn center(mut self, center: bool) -> Self {
+        self.affine.center = center;
+        self
+    }
+
+    /// Whether a scale is learned. Default true.
+    pub fn scale(mut self, scale: bool) -> Self {
+        self.affine.scale = scale;
+        self
+    }
+
+    /// How the offset starts. Default `zeros`.
+    pub fn beta_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.affine.beta_initializer = self.base.option(self.affine.beta_initializer, initializer);
+        self
+    }
+
+    /// How the scale starts. Default `ones`.
+    pub fn gamma_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.affine.gamma_initializer = self.base.option(self.affine.gamma_initializer, initializer);
+        self
+    }
+
+    /// The layer's name. Default `batch_normalization`, `batch_normalization_1`, …
+    pub fn name(mut self, name: &str) -> Self {
+        self.base.set_name(name);
+        self
+    }
+
+    /// Whether the weights learn. Default true.
+    pub fn trainable(mut self, trainable: bool) -> Self {
+        self.base.set_trainable(trainable);
+        self
+    }
+
+    /// How the average of the means starts. Default `zeros`.
+    pub fn moving_mean_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.moving_mean_initializer = self.base.option(self.moving_mean_initializer, initializer);
+        self
+    }
+
+    /// How the average of the variances starts. Default `ones`.
+    pub fn moving_variance_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.moving_variance_initializer = self.base.option(self.moving_variance_initializer, initializer);
+        self
+    }
+
+    pub(super) fn from_config(config: &mut Config) -> Result<Self> {
+        let base = config.base()?;
+        let axes = config.axes("axis")?;
+        let &[axis] = axes.as_slice() else {
+            return Err(Error::argument(
+                "config of BatchNormalization",
+                "axis",
+                format!("{axes:?}"),
+                "one axis",
+            ));
+        };
+        Ok(Self {
+            base,
+            axis,
+            momentum: config.number_or("momentum", 0.99)?,
+            epsilon: config.number_or("epsilon", 1e-3)?,
+            affine: Affine::from_config(config)?,
+            moving_mean_initializer: config.initializer("moving_mean_initializer", Initializer::Zeros)?,
+            moving_variance_initializer: config
+                .initializer("moving_variance_initializer", Initializer::Ones)?,
+        })
+    }
+
+    /// The features of `input`: their axis in a sample.
+    fn feature_axis(&self, input: &[usize]) -> Result<usize> {
+        Ok(sample_axes(&self.place(), &[self.axis], input)?[0])
+    }
+
+    /// Mean and variance of the batch, and the averages that follow them.
+    fn batch_moments(&self, context: &mut Context<'_>, input: NodeId, axes: &[usize]) -> Result<[NodeId; 2]> {
+        let moments = match context.mask(input) {
+            Some(mask) => masked_moments(context, input, mask, axes)?,
+            None => moments(context.graph, input, axes)?,
+        };
+        let first = self.affine.weights(&[]).len();
+        for (i, moment) in moments.into_iter().enumerate() {
+            let state = context.weight(first + i)?;
+            let graph = &mut *context.graph;
+            let shape = graph.shape(state).clone();
+            let moment = graph.reshape(moment, &shape)?;
+            let moment = graph.detach(moment);
+            let kept = graph.scale(state, self.momentum as f32)?;
+            let new = graph.scale(moment, (1.0 - self.momentum) as f32)?;
+            let average = graph.add(kept, new)?;
+            context.update(first + i, average)?;
+        }
+        Ok(moments)
+    }
+}
+
+/// Mean and variance of the time steps that `mask` `[B, time]` lets count.
+fn masked_moments(context: &mut Context<'_>, x: NodeId, mask: NodeId, axes: &[usize]) -> Result<[NodeId; 2]> {
+    let graph = &mut *context.graph;
+    let mut sizes = graph.shape(mask).clone();
+    sizes.0.resize(graph.shape(x).rank(), crate::tensor::Dim::fixed(1));
+    let mask = graph.reshape(mask, &sizes)?;
+    let weights = graph.broadcast(mask, &graph.shape(x).clone())?;
+    let total = graph.sum(weights, axes)?;
+    // Keras's epsilon, for a batch in which nothing counts.
+    let epsilon = graph.constant(1e-7);
+    let total = graph.add(total, epsilon)?;
+    let weighted = graph.multiply(x, weights)?;
+    let sum = graph.sum(weighted, axes)?;
+    let mean = graph.divide(sum, total)?;
+    let centred = graph.subtract(x, mean)?;
+    let square = graph.multiply(centred, centred)?;
+    let weighted = graph.multiply(square, weights)?;
+    let sum = graph.sum(weighted, axes)?;
+    Ok([mean, graph.divide(sum, total)?])
+}
+
+impl Layer for BatchNormalization {
+    fn class_name(&self) -> &'static str {
+        "BatchNormalization"
+    }
+
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
+    }
+
+    fn config(&self) -> Value {
+        let own = json!({
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "moving_mean_initializer": initializer_config(self.moving_mean_initializer),
+            "moving_variance_initializer": initializer_config(self.moving_variance_initializer),
+        });
+        with_base(self, merged(own, self.affine.config()))
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let place = self.place();
+        self.base.check(&place)?;
+        check_epsilon(&place, self.epsilon)?;
+        if !(0.0..=1.0).contains(&self.momentum) {
+            return Err(Error::argument(place, "momentum", self.momentum, "a share from 0 to 1"));
+        }
+        self.feature_axis(input)?;
+        Ok(input.to_vec())
+    }
+
+    fn weights(&self, input: &[usize]) -> Vec<Weight> {
+        self.affine.weights(&[self.feature_axis(input).map_or(1, |axis| input[axis])])
+    }
+
+    fn states(&self, input: &[usize]) -> Vec<Weight> {
+        let shape = vec![self.feature_axis(input).map_or(1, |axis| input[axis])];
+        let mean = ("moving_mean", self.moving_mean_initializer);
+        let variance = ("moving_variance", self.moving_variance_initializer);
+        let state = |(name, initializer)| Weight { name, shape: shape.clone(), initializer };
+        [mean, variance].map(state).into()
+    }
+
+    fn passes_mask(&self) -> bool {
+        true
+    }
+
+    fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+        let sample = context.sample_shape(input);
+        let axis = self.feature_axis(&sample)?;
+        let along = along(&sample, &[axis]);
+        let axes: Vec<usize> = (0..=sample.len()).filter(|&i| i != axis + 1).collect();
+        let moments = if context.learns() {
+            self.batch_moments(context, input, &axes)?
+        } else {
+            let first = self.affine.weights(&[]).len();
+            let average = |i| {
+                let state = context.weight(first + i)?;
+                context.graph.reshape(state, &Shape::fixed(&along))
+            };
+            let averages: Vec<NodeId> = (0..2).map(average).collect::<Result<_>>()?;
+            [averages[0], averages[1]]
+        };
+        self.affine.normalize(context, input, moments, self.epsilon, &along)
+    }
+}

@@ -1,0 +1,196 @@
+//! Recurrent layers: one layer over three kinds of cell, unrolled over the time steps of its input.
+
+mod cells;
+mod options;
+mod sequence;
+
+use serde_json::Value;
+
+use self::cells::Cell;
+use super::config::with_base;
+use super::spatial::shown;
+use super::{ActivationFunction, Base, Context, Layer, Weight};
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::train::initializers::Initializer;
+
+/// A simple recurrent network (Elman 1990): h ← tanh(x·kernel + h·recurrent_kernel + bias).
+///
+/// ```
+/// use gradus::layers::SimpleRNN;
+/// let layer = SimpleRNN::new(32).return_sequences(true);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SimpleRNN;
+
+/// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000), gates in Keras's order i f c o:
+/// c ← f·c + i·tanh(…), h ← o·tanh(c).
+///
+/// ```
+/// use gradus::layers::LSTM;
+/// let layer = LSTM::new(128).dropout(0.2).recurrent_dropout(0.2);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LSTM;
+
+/// A gated recurrent unit (Cho et al. 2014), gates in Keras's order z r h: h ← z·h + (1 − z)·tanh(…).
+///
+/// ```
+/// use gradus::layers::GRU;
+/// let layer = GRU::new(64).reset_after(false);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct GRU;
+
+#[expect(clippy::new_ret_no_self, reason = "Keras has three names for what is one layer here")]
+impl SimpleRNN {
+    /// A layer of `units` cells.
+    pub fn new(units: usize) -> Recurrent {
+        Recurrent::new(Cell::Simple, units)
+    }
+}
+
+#[expect(clippy::new_ret_no_self, reason = "Keras has three names for what is one layer here")]
+impl LSTM {
+    /// A layer of `units` cells.
+    pub fn new(units: usize) -> Recurrent {
+        Recurrent::new(Cell::Lstm { unit_forget_bias: true }, units)
+    }
+}
+
+#[expect(clippy::new_ret_no_self, reason = "Keras has three names for what is one layer here")]
+impl GRU {
+    /// A layer of `units` cells.
+    pub fn new(units: usize) -> Recurrent {
+        Recurrent::new(Cell::Gru { reset_after: true }, units)
+    }
+}
+
+/// A layer that walks over the time steps of `[None, time, features]`: [`SimpleRNN`], [`LSTM`] or [`GRU`]. Gives
+/// its last output `[None, units]`, or all of them `[None, time, units]`.
+///
+/// The network is unrolled: the input's product is one matmul over all time steps, and so is the gradient of each
+/// kernel.
+#[derive(Clone, Debug)]
+pub struct Recurrent {
+    base: Base,
+    cell: Cell,
+    units: usize,
+    activation: ActivationFunction,
+    recurrent_activation: ActivationFunction,
+    use_bias: bool,
+    kernel_initializer: Initializer,
+    recurrent_initializer: Initializer,
+    bias_initializer: Initializer,
+    dropout: f64,
+    recurrent_dropout: f64,
+    return_sequences: bool,
+    go_backwards: bool,
+    /// The number of samples whose states are kept from batch to batch.
+    stateful: Option<usize>,
+    zero_output_for_mask: bool,
+}
+
+impl Recurrent {
+    /// Whether all outputs are given, not the last alone.
+    pub(super) fn returns_sequences(&self) -> bool {
+        self.return_sequences
+    }
+
+    /// The layer, with zeros at masked time steps if it gives all outputs.
+    pub(super) fn zero_in_sequences(self) -> Self {
+        Self { zero_output_for_mask: self.return_sequences, ..self }
+    }
+
+    /// The layer that walks the other way.
+    pub(super) fn turned(&self) -> Self {
+        Self { go_backwards: !self.go_backwards, ..self.clone() }
+    }
+
+    fn check_shares(&self, place: &str) -> Result<()> {
+        for (name, share) in [("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(Error::argument(place, name, share, "a share from 0 to 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Layer for Recurrent {
+    fn class_name(&self) -> &'static str {
+        self.cell.class_name()
+    }
+
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
+    }
+
+    fn title(&self) -> String {
+        format!("{} {}", self.cell.class_name(), self.units)
+    }
+
+    fn config(&self) -> Value {
+        with_base(self, self.options())
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let place = self.place();
+        self.base.check(&place)?;
+        self.check_shares(&place)?;
+        if self.units == 0 {
+            return Err(Error::argument(place, "units", 0, "at least 1"));
+        }
+        match *input {
+            [time, features] if time > 0 && features > 0 && self.return_sequences => {
+                Ok(vec![time, self.units])
+            }
+            [time, features] if time > 0 && features > 0 => Ok(vec![self.units]),
+            _ => {
+                let remedy =
+                    "give time steps of features: let a recurrent layer before it return its sequences";
+                Err(Error::shape(place, "input", shown(input), "[None, time, features]", remedy))
+            }
+        }
+    }
+
+    fn weights(&self, input: &[usize]) -> Vec<Weight> {
+        let features = input.last().copied().unwrap_or(1);
+        let width = self.cell.gates() * self.units;
+        let weight = |name, shape: &[usize], initializer| Weight { name, shape: shape.to_vec(), initializer };
+        let mut weights = vec![
+            weight("kernel", &[features, width], self.kernel_initializer),
+            weight("recurrent_kernel", &[self.units, width], self.recurrent_initializer),
+        ];
+        if self.use_bias {
+            weights.push(weight("bias", &self.cell.bias_shape(width), self.bias_initializer));
+        }
+        weights
+    }
+
+    fn adjust(&self, weight: &Weight, values: &mut [f32]) {
+        if weight.name == "bias" && matches!(self.cell, Cell::Lstm { unit_forget_bias: true }) {
+            values[self.units..2 * self.units].fill(1.0);
+        }
+    }
+
+    fn states(&self, _input: &[usize]) -> Vec<Weight> {
+        let Some(samples) = self.stateful else { return Vec::new() };
+        let shape = vec![samples, self.units];
+        let state =
+            |name: &&'static str| Weight { name, shape: shape.clone(), initializer: Initializer::Zeros };
+        self.cell.state_names().iter().map(state).collect()
+    }
+
+    fn is_stateful(&self) -> bool {
+        self.stateful.is_some()
+    }
+
+    fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+        self.unroll(context, input)
+    }
+}

@@ -1,0 +1,231 @@
+//! The options of recurrent layers, one after the other and as Keras's configs hold them.
+
+use serde_json::{Value, json};
+
+use super::super::config::{Config, initializer_config};
+use super::super::{ActivationFunction, Base};
+use super::{Cell, Recurrent};
+use crate::error::{Error, Result};
+use crate::train::initializers::Initializer;
+
+impl Recurrent {
+    pub(super) fn new(cell: Cell, units: usize) -> Self {
+        Self {
+            base: Base::default(),
+            cell,
+            units,
+            activation: ActivationFunction::Tanh,
+            recurrent_activation: ActivationFunction::Sigmoid,
+            use_bias: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            recurrent_initializer: Initializer::Orthogonal,
+            bias_initializer: Initializer::Zeros,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            return_sequences: false,
+            go_backwards: false,
+            stateful: None,
+            zero_output_for_mask: false,
+        }
+    }
+
+    /// The function of the candidate and of the output, as [`ActivationFunction`] or by name. Default tanh.
+    pub fn activation<A>(mut self, activation: A) -> Self
+    where
+        A: TryInto<ActivationFunction, Error: Into<Error>>,
+    {
+        self.activation = self.base.option(self.activation, activation);
+        self
+    }
+
+    /// The function of the gates. Default sigmoid. A [`SimpleRNN`](super::SimpleRNN) has none.
+    pub fn recurrent_activation<A>(mut self, activation: A) -> Self
+    where
+        A: TryInto<ActivationFunction, Error: Into<Error>>,
+    {
+        self.recurrent_activation = self.base.option(self.recurrent_activation, activation);
+        let missing = self.cell == Cell::Simple;
+        self.refuse("recurrent_activation", missing)
+    }
+
+    /// Whether a bias is added. Default true.
+    pub fn use_bias(mut self, use_bias: bool) -> Self {
+        self.use_bias = use_bias;
+        self
+    }
+
+    /// How the kernel starts. Default `glorot_uniform`.
+    pub fn kernel_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.kernel_initializer = self.base.option(self.kernel_initializer, initializer);
+        self
+    }
+
+    /// How the recurrent kernel starts. Default `orthogonal`.
+    pub fn recurrent_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.recurrent_initializer = self.base.option(self.recurrent_initializer, initializer);
+        self
+    }
+
+    /// How the bias starts. Default `zeros`.
+    pub fn bias_initializer<I>(mut self, initializer: I) -> Self
+    where
+        I: TryInto<Initializer, Error: Into<Error>>,
+    {
+        self.bias_initializer = self.base.option(self.bias_initializer, initializer);
+        self
+    }
+
+    /// An [`LSTM`](super::LSTM)'s forget gates start open, with a bias of 1. Default true.
+    pub fn unit_forget_bias(mut self, unit_forget_bias: bool) -> Self {
+        let lstm = matches!(self.cell, Cell::Lstm { .. });
+        if lstm {
+            self.cell = Cell::Lstm { unit_forget_bias };
+        }
+        self.refuse("unit_forget_bias", !lstm)
+    }
+
+    /// A [`GRU`](super::GRU) resets the state's product, as cuDNN does; else the state. Default true.
+    pub fn reset_after(mut self, reset_after: bool) -> Self {
+        let gru = matches!(self.cell, Cell::Gru { .. });
+        if gru {
+            self.cell = Cell::Gru { reset_after };
+        }
+        self.refuse("reset_after", !gru)
+    }
+
+    /// The share of the input's features that are dropped while training, the same at all time steps. Default 0.
+    pub fn dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// The share of the states that are dropped while training, the same at all time steps. Default 0.
+    pub fn recurrent_dropout(mut self, recurrent_dropout: f64) -> Self {
+        self.recurrent_dropout = recurrent_dropout;
+        self
+    }
+
+    /// Whether all outputs are given, `[None, time, units]`, not the last alone. Default false.
+    pub fn return_sequences(mut self, return_sequences: bool) -> Self {
+        self.return_sequences = return_sequences;
+        self
+    }
+
+    /// Whether time runs from the last step to the first, the outputs in that order. Default false.
+    pub fn go_backwards(mut self, go_backwards: bool) -> Self {
+        self.go_backwards = go_backwards;
+        self
+    }
+
+    /// Each batch starts from the states that the one before has left, sample by sample, for batches of up to
+    /// `batch_size` samples. [`Sequential::reset_states`](crate::Sequential::reset_states) sets them to zero.
+    /// Default: each batch starts from zeros.
+    pub fn stateful(mut self, batch_size: usize) -> Self {
+        self.stateful = Some(batch_size);
+        self
+    }
+
+    /// Whether the output is zero at masked time steps, not the last one again. Default false.
+    pub fn zero_output_for_mask(mut self, zero_output_for_mask: bool) -> Self {
+        self.zero_output_for_mask = zero_output_for_mask;
+        self
+    }
+
+    /// The layer's name. Default `lstm`, `lstm_1`, …
+    pub fn name(mut self, name: &str) -> Self {
+        self.base.set_name(name);
+        self
+    }
+
+    /// Whether the weights learn. Default true.
+    pub fn trainable(mut self, trainable: bool) -> Self {
+        self.base.set_trainable(trainable);
+        self
+    }
+
+    /// Keeps an error for an option that the cell does not have.
+    fn refuse(mut self, option: &str, missing: bool) -> Self {
+        if missing {
+            self.base.refuse(Error::argument(
+                self.cell.class_name(),
+                option,
+                "given",
+                "a layer that has this option",
+            ));
+        }
+        self
+    }
+
+    pub(super) fn options(&self) -> Value {
+        let mut options = json!({
+            "units": self.units,
+            "activation": self.activation.config(),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializer_config(self.kernel_initializer),
+            "recurrent_initializer": initializer_config(self.recurrent_initializer),
+            "bias_initializer": initializer_config(self.bias_initializer),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "return_sequences": self.return_sequences,
+            "return_state": false,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful.is_some(),
+            "unroll": true,
+            "zero_output_for_mask": self.zero_output_for_mask,
+        });
+        if let Some(samples) = self.stateful {
+            options["batch_size"] = json!(samples);
+        }
+        if self.cell != Cell::Simple {
+            options["recurrent_activation"] = self.recurrent_activation.config();
+        }
+        match self.cell {
+            Cell::Simple => {}
+            Cell::Lstm { unit_forget_bias } => options["unit_forget_bias"] = json!(unit_forget_bias),
+            Cell::Gru { reset_after } => options["reset_after"] = json!(reset_after),
+        }
+        options
+    }
+
+    /// A layer of `cell` with the options of `config`.
+    pub(in crate::layers) fn from_config(class: &str, config: &mut Config) -> Result<Self> {
+        let base = config.base()?;
+        let cell = match class {
+            "LSTM" => Cell::Lstm { unit_forget_bias: config.flag("unit_forget_bias", true)? },
+            "GRU" => Cell::Gru { reset_after: config.flag("reset_after", true)? },
+            _ => Cell::Simple,
+        };
+        let mut layer = Self::new(cell, config.count("units")?);
+        layer.base = base;
+        layer.activation = config.activation_or("activation", layer.activation)?;
+        if cell != Cell::Simple {
+            layer.recurrent_activation =
+                config.activation_or("recurrent_activation", layer.recurrent_activation)?;
+        }
+        layer.use_bias = config.flag("use_bias", true)?;
+        layer.kernel_initializer = config.initializer("kernel_initializer", layer.kernel_initializer)?;
+        layer.recurrent_initializer =
+            config.initializer("recurrent_initializer", layer.recurrent_initializer)?;
+        layer.bias_initializer = config.initializer("bias_initializer", layer.bias_initializer)?;
+        layer.dropout = config.number_or("dropout", 0.0)?;
+        layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
+        layer.return_sequences = config.flag("return_sequences", false)?;
+        config.only("return_state", &[json!(false)])?;
+        layer.go_backwards = config.flag("go_backwards", false)?;
+        layer.zero_output_for_mask = config.flag("zero_output_for_mask", false)?;
+        // How Keras computes it, not what: the network is unrolled here in any case.
+        config.take("unroll");
+        config.take("implementation");
+        layer.stateful = match config.flag("stateful", false)? {
+            true => Some(config.count("batch_size")?),
+            false => None,
+        };
+        Ok(layer)
+    }
+}

@@ -1,0 +1,72 @@
+"""The layers that `layers.py` records: class, options under Keras's keys, shape of a sample; every option once."""
+
+
+def case(class_name, input_shape, changes=None, **config):
+    """`changes`: `integers` for inputs below that number, `masked` for time steps (sample, step) that do not count,
+    `training` for a call while training, `amplitude` of the inputs."""
+    return {"class_name": class_name, "input_shape": list(input_shape), "config": config} | (changes or {})
+
+
+TRAINING = {"training": True}
+
+NORMALIZATION = [
+    case("BatchNormalization", [5]),
+    case("BatchNormalization", [5], TRAINING),
+    case("BatchNormalization", [4, 3, 2], TRAINING, momentum=0.8, epsilon=0.01),
+    case("BatchNormalization", [4, 3, 2], TRAINING, axis=1, scale=False),
+    case("BatchNormalization", [4, 3, 2], TRAINING, axis=2, center=False),
+    case("BatchNormalization", [4, 3], TRAINING | {"masked": [[0, 1], [2, 0], [2, 3]]}),
+    case("BatchNormalization", [4, 3], TRAINING, trainable=False),
+    case("LayerNormalization", [5]),
+    case("LayerNormalization", [4, 3, 2], axis=[1, 2], epsilon=1e-5),
+    case("LayerNormalization", [4, 3], axis=1, scale=False),
+    case("LayerNormalization", [4, 3], axis=[-1, -2], center=False),
+    case("GroupNormalization", [4, 6], groups=3),
+    case("GroupNormalization", [3, 2, 4], groups=2, epsilon=0.01),
+    case("GroupNormalization", [3, 4], groups=-1, scale=False),
+    case("GroupNormalization", [6, 3], groups=2, axis=1, center=False),
+    case("RMSNormalization", [5]),
+    case("RMSNormalization", [4, 3], axis=[1, 2], epsilon=0.01),
+]
+
+RECURRENT = [
+    case("SimpleRNN", [4, 3], units=5),
+    case("SimpleRNN", [4, 3], units=5, activation="relu", use_bias=False, return_sequences=True, go_backwards=True),
+    case("LSTM", [4, 3], units=5),
+    case("LSTM", [1, 3], units=2),
+    case("LSTM", [5, 3], units=4, return_sequences=True, unit_forget_bias=False),
+    case("LSTM", [4, 3], units=5, activation="relu", recurrent_activation="tanh", use_bias=False, go_backwards=True),
+    case("GRU", [4, 3], units=5),
+    case("GRU", [5, 3], units=4, return_sequences=True, use_bias=False),
+    case("GRU", [4, 3], units=5, reset_after=False, go_backwards=True, return_sequences=True),
+    case("GRU", [4, 3], units=5, reset_after=False, activation="sigmoid", recurrent_activation="tanh", use_bias=False),
+]
+MASKED = {"masked": [[0, 0], [0, 3], [1, 2], [2, 2], [2, 3]]}
+for name in ["SimpleRNN", "LSTM", "GRU"]:
+    RECURRENT += [
+        case(name, [4, 3], MASKED, units=4),
+        case(name, [4, 3], MASKED, units=4, return_sequences=True),
+        case(name, [4, 3], MASKED, units=4, return_sequences=True, zero_output_for_mask=True, go_backwards=True),
+    ]
+
+
+def wrapped(class_name, **config):
+    return {"module": "keras.layers", "class_name": class_name, "config": config}
+
+
+RECURRENT += [
+    case("Bidirectional", [4, 3], layer=wrapped("LSTM", units=4)),
+    case("Bidirectional", [4, 3], layer=wrapped("GRU", units=4, return_sequences=True), merge_mode="sum"),
+    case("Bidirectional", [4, 3], MASKED, layer=wrapped("LSTM", units=4, return_sequences=True), merge_mode="ave"),
+    case("Bidirectional", [4, 3], layer=wrapped("SimpleRNN", units=4), merge_mode="mul",
+         backward_layer=wrapped("GRU", units=4, go_backwards=True)),
+    case("TimeDistributed", [3, 4], layer=wrapped("Dense", units=2, activation="tanh")),
+    case("TimeDistributed", [3, 5, 4, 2], layer=wrapped("Conv2D", filters=2, kernel_size=[2, 2])),
+    case("Dense", [3, 2, 4], units=3, activation="sigmoid"),
+    case("Masking", [4, 3], {"masked": [[1, 2], [2, 0]]}),
+    case("Embedding", [], {"integers": 7}, input_dim=7, output_dim=3),
+    case("Embedding", [5], {"integers": 7}, input_dim=7, output_dim=4),
+    case("Embedding", [2, 3], {"integers": 9}, input_dim=9, output_dim=2, mask_zero=True),
+]
+
+FAMILIES = {"normalization": NORMALIZATION, "recurrent": RECURRENT}
