@@ -55,4 +55,5 @@ pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 pub use model::{Callback, Device, FitOptions, History, Logs, Sequential};
 pub use tensor::{Dim, Shape, Tensor, Values};
+pub use train::losses::{Verdict, rate_cross_entropy};
 pub use train::optimizers::{Adam, Sgd};

@@ -23,6 +23,24 @@ pub fn uniform(stream: u32, count: usize, amplitude: f32) -> Vec<f32> {
     (0..count as u32).map(|i| unit(i) * amplitude).collect()
 }
 
+/// Numbers from base64.
+pub fn unpacked(text: &str) -> Vec<f32> {
+    let value = |c: u8| match c {
+        b'A'..=b'Z' => c - b'A',
+        b'a'..=b'z' => c - b'a' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let digits: Vec<u8> = text.bytes().filter(|&c| c != b'=').map(value).collect();
+    let three = |four: &[u8]| {
+        let word = four.iter().enumerate().fold(0u32, |w, (i, &d)| w | u32::from(d) << (18 - 6 * i));
+        word.to_be_bytes()[1..four.len()].to_vec()
+    };
+    let bytes: Vec<u8> = digits.chunks(4).flat_map(three).collect();
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
 /// A tensor with its name, as `layer/kernel`.
 pub struct Weight {
     pub name: String,

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::golden::{uniform, word};
+use super::golden::{uniform, unpacked, word};
 use super::programs::{FUSED, Left, program, run, run_cpu, shared, steps};
 use crate::graph::{Element, Graph, NodeId, Op, SEGMENT, VariableId};
 use crate::layers::{Context, Layer, Masking, Variables, from_config};
@@ -145,24 +145,6 @@ impl Case {
 fn parameters(graph: &Graph, variable: VariableId) -> Vec<NodeId> {
     let own = |id: &NodeId| matches!(graph.node(*id).op, Op::Parameter(p) if graph.parameters[p.0].variable == variable);
     graph.ids().filter(own).collect()
-}
-
-/// Numbers from base64.
-fn unpacked(text: &str) -> Vec<f32> {
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => c - b'A',
-        b'a'..=b'z' => c - b'a' + 26,
-        b'0'..=b'9' => c - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let digits: Vec<u8> = text.bytes().filter(|&c| c != b'=').map(value).collect();
-    let three = |four: &[u8]| {
-        let word = four.iter().enumerate().fold(0u32, |w, (i, &d)| w | u32::from(d) << (18 - 6 * i));
-        word.to_be_bytes()[1..four.len()].to_vec()
-    };
-    let bytes: Vec<u8> = digits.chunks(4).flat_map(three).collect();
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
 fn cases(family: &str) -> Vec<Case> {

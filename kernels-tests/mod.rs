@@ -13,6 +13,7 @@ mod graph;
 mod harness;
 mod indexing;
 mod layers;
+mod losses;
 mod matmul;
 mod programs;
 mod random_graphs;

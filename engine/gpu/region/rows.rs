@@ -107,7 +107,8 @@ fn stages(program: &Program, kernel: &Kernel) -> Vec<Vec<NodeId>> {
     let mut stages: Vec<Vec<NodeId>> = Vec::new();
     for &id in &kernel.region.nodes {
         let node = program.graph.node(id);
-        let before = node.inputs.iter().map(|n| depth[n.0]).max().unwrap_or(0);
+        // A reshape of what is computed here is no node of the region.
+        let before = node.inputs.iter().map(|&n| depth[program.storage(n).0]).max().unwrap_or(0);
         depth[id.0] = before;
         if matches!(node.op, Op::Reduce { .. } | Op::ArgMax { .. }) {
             depth[id.0] = before + 1;

@@ -1,4 +1,4 @@
-use super::{Loss, Prediction, clip};
+use super::{Loss, Prediction, clip, smoothed};
 use crate::error::Result;
 use crate::graph::{Comparison, Graph, NodeId, Unary};
 
@@ -6,9 +6,10 @@ use crate::graph::{Comparison, Graph, NodeId, Unary};
 ///
 /// Behind a sigmoid it is computed from the logits. Any other prediction is kept within 1e-7 of 0 and 1,
 /// unless it is said to be logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BinaryCrossentropy {
     from_logits: bool,
+    label_smoothing: f32,
 }
 
 impl BinaryCrossentropy {
@@ -22,6 +23,12 @@ impl BinaryCrossentropy {
         self.from_logits = from_logits;
         self
     }
+
+    /// How far targets are moved towards ½. Default 0.
+    pub fn label_smoothing(mut self, smoothing: f32) -> Self {
+        self.label_smoothing = smoothing;
+        self
+    }
 }
 
 impl Loss for BinaryCrossentropy {
@@ -30,6 +37,7 @@ impl Loss for BinaryCrossentropy {
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+        let target = smoothed(graph, target, self.label_smoothing, 2)?;
         match prediction.sigmoid_logits(self.from_logits) {
             Some(logits) => from_logits(graph, target, logits),
             None => from_probabilities(graph, target, prediction.value),

@@ -1,4 +1,4 @@
-use super::{Loss, Prediction, clip, negative_log_softmax};
+use super::{Loss, Prediction, clip, negative_log_softmax, smoothed};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Unary};
 
@@ -6,9 +6,10 @@ use crate::graph::{Graph, NodeId, Unary};
 ///
 /// Behind a softmax it is computed from the logits. Any other prediction is divided by its sum over the
 /// classes and kept within 1e-7 of 0 and 1, unless it is said to be logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CategoricalCrossentropy {
     from_logits: bool,
+    label_smoothing: f32,
 }
 
 impl CategoricalCrossentropy {
@@ -22,6 +23,12 @@ impl CategoricalCrossentropy {
         self.from_logits = from_logits;
         self
     }
+
+    /// How far targets are moved towards equal shares. Default 0.
+    pub fn label_smoothing(mut self, smoothing: f32) -> Self {
+        self.label_smoothing = smoothing;
+        self
+    }
 }
 
 impl Loss for CategoricalCrossentropy {
@@ -31,6 +38,8 @@ impl Loss for CategoricalCrossentropy {
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let last = graph.shape(prediction.value).rank() - 1;
+        let classes = graph.shape(prediction.value).0[last].factor;
+        let target = smoothed(graph, target, self.label_smoothing, classes)?;
         let cost = match prediction.softmax_logits(self.from_logits) {
             Some(logits) => negative_log_softmax(graph, logits)?,
             None => {

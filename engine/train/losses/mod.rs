@@ -2,15 +2,39 @@
 
 mod binary_crossentropy;
 mod categorical_crossentropy;
+mod cosine_similarity;
+mod focal_crossentropy;
+mod hinge;
+mod huber;
+mod kl_divergence;
+mod log_cosh;
 mod mean_absolute_error;
+mod mean_absolute_percentage_error;
+mod mean_bias_error;
 mod mean_squared_error;
+mod mean_squared_logarithmic_error;
+mod overlap;
+mod poisson;
 mod sparse_categorical_crossentropy;
+mod verdict;
 
 pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use cosine_similarity::CosineSimilarity;
+pub use focal_crossentropy::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
+pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use huber::Huber;
+pub use kl_divergence::KLDivergence;
+pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
+pub use mean_absolute_percentage_error::MeanAbsolutePercentageError;
+pub use mean_bias_error::MeanBiasError;
 pub use mean_squared_error::MeanSquaredError;
+pub use mean_squared_logarithmic_error::MeanSquaredLogarithmicError;
+pub use overlap::{Dice, Tversky};
+pub use poisson::Poisson;
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
+pub use verdict::{Verdict, rate_cross_entropy};
 
 use std::fmt::Debug;
 
@@ -83,7 +107,7 @@ pub trait Loss: Send + Sync + Debug {
 
 type Make = fn() -> Box<dyn Loss>;
 
-const NAMES: [(&str, Make); 7] = [
+const NAMES: [(&str, Make); 28] = [
     ("categorical_crossentropy", || Box::new(CategoricalCrossentropy::new())),
     ("sparse_categorical_crossentropy", || Box::new(SparseCategoricalCrossentropy::new())),
     ("binary_crossentropy", || Box::new(BinaryCrossentropy::new())),
@@ -91,6 +115,27 @@ const NAMES: [(&str, Make); 7] = [
     ("mean_absolute_error", || Box::new(MeanAbsoluteError)),
     ("mse", || Box::new(MeanSquaredError)),
     ("mae", || Box::new(MeanAbsoluteError)),
+    ("mean_bias_error", || Box::new(MeanBiasError)),
+    ("mbe", || Box::new(MeanBiasError)),
+    ("mean_absolute_percentage_error", || Box::new(MeanAbsolutePercentageError)),
+    ("mape", || Box::new(MeanAbsolutePercentageError)),
+    ("mean_squared_logarithmic_error", || Box::new(MeanSquaredLogarithmicError)),
+    ("msle", || Box::new(MeanSquaredLogarithmicError)),
+    ("log_cosh", || Box::new(LogCosh)),
+    ("logcosh", || Box::new(LogCosh)),
+    ("poisson", || Box::new(Poisson)),
+    ("kl_divergence", || Box::new(KLDivergence)),
+    ("kld", || Box::new(KLDivergence)),
+    ("hinge", || Box::new(Hinge)),
+    ("squared_hinge", || Box::new(SquaredHinge)),
+    ("categorical_hinge", || Box::new(CategoricalHinge)),
+    ("huber", || Box::new(Huber::default())),
+    ("cosine_similarity", || Box::new(CosineSimilarity)),
+    ("dice", || Box::new(Dice)),
+    ("tversky", || Box::new(Tversky::default())),
+    ("binary_focal_crossentropy", || Box::new(BinaryFocalCrossentropy::new())),
+    ("categorical_focal_crossentropy", || Box::new(CategoricalFocalCrossentropy::new())),
+    ("bce", || Box::new(BinaryCrossentropy::new())),
 ];
 
 impl TryFrom<&str> for Box<dyn Loss> {
@@ -117,6 +162,16 @@ fn negative_log_softmax(graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
     let sum = graph.sum(powers, &[last])?;
     let log = graph.unary(Unary::Log, sum);
     graph.subtract(log, shifted)
+}
+
+/// `target` moved by the share `smoothing` towards equal shares of `classes` classes.
+fn smoothed(graph: &mut Graph, target: NodeId, smoothing: f32, classes: usize) -> Result<NodeId> {
+    if smoothing == 0.0 {
+        return Ok(target);
+    }
+    let kept = graph.scale(target, 1.0 - smoothing)?;
+    let share = graph.constant(smoothing / classes as f32);
+    graph.add(kept, share)
 }
 
 /// `probability` kept within 1e-7 of 0 and 1, as Keras does.

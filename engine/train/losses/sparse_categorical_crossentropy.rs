@@ -1,6 +1,6 @@
 use super::{Loss, Prediction, Targets, clip, negative_log_softmax};
 use crate::error::Result;
-use crate::graph::{Comparison, Graph, NodeId, Unary};
+use crate::graph::{Binary, Comparison, Element, Graph, NodeId, Unary};
 use crate::tensor::{Dim, Shape};
 
 /// −log of the prediction for the target's class, for targets that are class numbers.
@@ -10,6 +10,7 @@ use crate::tensor::{Dim, Shape};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SparseCategoricalCrossentropy {
     from_logits: bool,
+    ignore_class: Option<u32>,
 }
 
 impl SparseCategoricalCrossentropy {
@@ -22,6 +23,28 @@ impl SparseCategoricalCrossentropy {
     pub fn from_logits(mut self, from_logits: bool) -> Self {
         self.from_logits = from_logits;
         self
+    }
+
+    /// The label of samples that do not count: the loss is the mean over the others. Default none.
+    pub fn ignore_class(mut self, class: u32) -> Self {
+        self.ignore_class = Some(class);
+        self
+    }
+
+    /// `losses` `[B, …]`, 0 for the samples to be ignored and larger for the others, so that their mean is that of
+    /// the others.
+    fn without_ignored(&self, graph: &mut Graph, target: NodeId, losses: NodeId) -> Result<NodeId> {
+        let Some(class) = self.ignore_class else { return Ok(losses) };
+        let shape = graph.shape(losses).clone();
+        let labels = graph.cast(target, Element::F32);
+        let labels = graph.reshape(labels, &shape)?;
+        let class = graph.constant(class as f32);
+        let counts = graph.compare(Comparison::NotEqual, labels, class)?;
+        let share = graph.mean_all(counts)?;
+        let (zero, least) = (graph.constant(0.0), graph.constant(super::EPSILON));
+        let share = graph.binary(Binary::Maximum, share, least)?;
+        let kept = graph.select(counts, losses, zero)?;
+        graph.divide(kept, share)
     }
 }
 
@@ -47,7 +70,8 @@ impl Loss for SparseCategoricalCrossentropy {
         let cost = negative_log_softmax(graph, logits)?;
         let chosen = one_hot(graph, target, &shape)?;
         let product = graph.multiply(chosen, cost)?;
-        graph.sum(product, &[last])
+        let losses = graph.sum(product, &[last])?;
+        self.without_ignored(graph, target, losses)
     }
 }
 
