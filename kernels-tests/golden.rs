@@ -92,8 +92,10 @@ impl Golden {
     }
 
     /// Names of all small runs (`signs_cnn`, `fashion_mlp` and `xor` are not among them).
-    pub fn small() -> [&'static str; 16] {
+    pub fn small() -> [&'static str; 18] {
         [
+            "regularized",
+            "constrained",
             "sgd_plain",
             "sgd_momentum",
             "sgd_nesterov",

@@ -48,6 +48,15 @@ impl Base {
         })
     }
 
+    /// The value of an option that is absent otherwise; an error is kept for [`Base::check`].
+    pub fn given<T, V>(&mut self, value: V) -> Option<T>
+    where
+        V: TryInto<T>,
+        V::Error: Into<Error>,
+    {
+        value.try_into().map_err(|error| self.refuse(error.into())).ok()
+    }
+
     /// Keeps an error for [`Base::check`], unless there is one already.
     pub fn refuse(&mut self, error: Error) {
         self.error.get_or_insert(error);

@@ -241,7 +241,7 @@ impl Layer for BatchNormalization {
         let shape = vec![self.feature_axis(input).map_or(1, |axis| input[axis])];
         let mean = ("moving_mean", self.moving_mean_initializer);
         let variance = ("moving_variance", self.moving_variance_initializer);
-        let state = |(name, initializer)| Weight { name, shape: shape.clone(), initializer };
+        let state = |(name, initializer)| Weight::new(name, &shape, initializer);
         [mean, variance].map(state).into()
     }
 

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use super::recurrent::Recurrent;
 use super::{ActivationFunction, Base, Layer, Padding, Size2};
 use crate::error::{Error, Result};
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// Options that gradus does not have, with the values under which Keras does the same without them.
 const NEUTRAL: [(&str, &[&str]); 17] = [
@@ -173,6 +175,18 @@ impl Config {
             }
             _ => Err(self.wrong(key, &value, "a name, or a LeakyReLU layer")),
         }
+    }
+
+    /// A regularizer: its name, or Keras's object with a class name.
+    pub fn regularizer(&mut self, key: &'static str) -> Result<Option<Regularizer>> {
+        let value = self.take(key);
+        value.map(|value| self.placed(Regularizer::from_config(&value))).transpose()
+    }
+
+    /// A constraint: its name, or Keras's object with a class name.
+    pub fn constraint(&mut self, key: &'static str) -> Result<Option<Constraint>> {
+        let value = self.take(key);
+        value.map(|value| self.placed(Constraint::from_config(&value))).transpose()
     }
 
     /// A layer within the layer: its class and its config.

@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use super::{ActivationFunction, Layer};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, VariableId};
+use crate::train::constraints::Constraint;
+use crate::train::regularizers::Regularizer;
 
 /// Where a layer is called: the graph that grows, and what the layer needs to know of it.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Context<'a> {
     activations: HashMap<NodeId, (ActivationFunction, NodeId)>,
     masks: HashMap<NodeId, NodeId>,
     updates: Vec<(NodeId, NodeId)>,
+    penalties: Vec<NodeId>,
+    constraints: Vec<(NodeId, Constraint)>,
 }
 
 /// The variables that hold the weights of a model.
@@ -34,8 +38,18 @@ pub struct Variables {
 impl<'a> Context<'a> {
     /// A pass whose weights lie in `variables`.
     pub fn new(graph: &'a mut Graph, training: bool, variables: Variables) -> Self {
-        let (activations, masks, updates) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { graph, training, weights: Vec::new(), variables, trainable: true, activations, masks, updates }
+        Self {
+            graph,
+            training,
+            weights: Vec::new(),
+            variables,
+            trainable: true,
+            activations: HashMap::new(),
+            masks: HashMap::new(),
+            updates: Vec::new(),
+            penalties: Vec::new(),
+            constraints: Vec::new(),
+        }
     }
 
     /// Calls `layer` on `input`: makes its weights and states, and adds its forward pass.
@@ -46,23 +60,59 @@ impl<'a> Context<'a> {
         let shape = self.sample_shape(input);
         layer.output_shape(&shape)?;
         let outer = self.graph.enter(layer.name());
-        let Variables { learning, frozen, states } = self.variables;
-        let weights = if layer.trainable() { learning } else { frozen };
-        let mut nodes = Vec::new();
-        for (variable, wanted) in [(weights, layer.weights(&shape)), (states, layer.states(&shape))] {
-            let parameter = |weight: &super::Weight| {
-                let name = format!("{}/{}", layer.name(), weight.name);
-                self.graph.parameter(&name, &weight.shape, variable)
-            };
-            nodes.extend(wanted.iter().map(parameter));
-        }
-        (self.weights, self.trainable) = (nodes, layer.trainable());
+        self.make_weights(layer, &shape)?;
         let output = layer.call(self, input);
+        if let (Ok(output), Some(regularizer)) = (&output, layer.activity_regularizer()) {
+            self.penalize_output(*output, regularizer)?;
+        }
         self.graph.enter(&outer);
         if let (Ok(output), Some(mask)) = (&output, self.mask(input).filter(|_| layer.passes_mask())) {
             self.masks.entry(*output).or_insert(mask);
         }
         output
+    }
+
+    /// Makes the weights and states of `layer`, and what they add to the loss.
+    fn make_weights(&mut self, layer: &dyn Layer, shape: &[usize]) -> Result<()> {
+        let Variables { learning, frozen, states } = self.variables;
+        self.trainable = layer.trainable();
+        self.weights.clear();
+        let variable = if self.trainable { learning } else { frozen };
+        for weight in layer.weights(shape) {
+            let name = format!("{}/{}", layer.name(), weight.name);
+            let node = self.graph.parameter(&name, &weight.shape, variable);
+            self.weights.push(node);
+            if let Some(regularizer) = weight.regularizer.filter(|_| self.trainable) {
+                let penalty = regularizer.penalty(self.graph, node)?;
+                self.penalties.push(penalty);
+            }
+            if let Some(constraint) = weight.constraint.filter(|_| self.trainable) {
+                self.constraints.push((node, constraint));
+            }
+        }
+        for state in layer.states(shape) {
+            let name = format!("{}/{}", layer.name(), state.name);
+            self.weights.push(self.graph.parameter(&name, &state.shape, states));
+        }
+        Ok(())
+    }
+
+    /// Keras divides what a layer's output adds to the loss by the number of samples.
+    fn penalize_output(&mut self, output: NodeId, regularizer: Regularizer) -> Result<()> {
+        let penalty = regularizer.penalty(self.graph, output)?;
+        let batch = self.graph.batch_size();
+        self.penalties.push(self.graph.divide(penalty, batch)?);
+        Ok(())
+    }
+
+    /// What weights and outputs add to the loss: scalars.
+    pub fn penalties(&self) -> &[NodeId] {
+        &self.penalties
+    }
+
+    /// What weights are brought back to after each step.
+    pub fn constraints(&self) -> &[(NodeId, Constraint)] {
+        &self.constraints
     }
 
     /// Calls `body`, an inner layer, with those of the layer's weights that `numbers` name.

@@ -1,11 +1,14 @@
 use serde_json::{Value, json};
 
-use super::config::{initializer_config, with_base};
+use super::config::{merged, with_base};
+use super::kernel_options::KernelOptions;
 use super::spatial::{image_shape, window_counts};
 use super::{ActivationFunction, Base, Config, Context, Layer, Padding, Size2, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// A convolution: activation(input ∗ kernel + bias), from `[None, height, width, channels]` to
 /// `[None, rows, columns, filters]`.
@@ -21,10 +24,7 @@ pub struct Conv2D {
     kernel_size: Size2,
     strides: Size2,
     padding: Padding,
-    activation: ActivationFunction,
-    use_bias: bool,
-    kernel_initializer: Initializer,
-    bias_initializer: Initializer,
+    kernel: KernelOptions,
 }
 
 impl Conv2D {
@@ -36,10 +36,7 @@ impl Conv2D {
             kernel_size: kernel_size.into(),
             strides: 1.into(),
             padding: Padding::Valid,
-            activation: ActivationFunction::Linear,
-            use_bias: true,
-            kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
+            kernel: KernelOptions::default(),
         }
     }
 
@@ -63,13 +60,13 @@ impl Conv2D {
     where
         A: TryInto<ActivationFunction, Error: Into<Error>>,
     {
-        self.activation = self.base.option(self.activation, activation);
+        self.kernel.activation = self.base.option(self.kernel.activation, activation);
         self
     }
 
     /// Whether a bias is added. Default true.
     pub fn use_bias(mut self, use_bias: bool) -> Self {
-        self.use_bias = use_bias;
+        self.kernel.use_bias = use_bias;
         self
     }
 
@@ -78,7 +75,7 @@ impl Conv2D {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel_initializer = self.base.option(self.kernel_initializer, initializer);
+        self.kernel.kernel_initializer = self.base.option(self.kernel.kernel_initializer, initializer);
         self
     }
 
@@ -87,7 +84,53 @@ impl Conv2D {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.bias_initializer = self.base.option(self.bias_initializer, initializer);
+        self.kernel.bias_initializer = self.base.option(self.kernel.bias_initializer, initializer);
+        self
+    }
+
+    /// What the kernel adds to the loss, as [`Regularizer`] or by name. Default nothing.
+    pub fn kernel_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.kernel_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the bias adds to the loss, as [`Regularizer`] or by name. Default nothing.
+    pub fn bias_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.bias_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the output adds to the loss, as [`Regularizer`] or by name, divided by the number of samples. Default
+    /// nothing.
+    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.activity_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the kernel is brought back to after each step, as [`Constraint`] or by name. Default nothing.
+    pub fn kernel_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.kernel.kernel_constraint = self.base.given(constraint);
+        self
+    }
+
+    /// What the bias is brought back to after each step, as [`Constraint`] or by name. Default nothing.
+    pub fn bias_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.kernel.bias_constraint = self.base.given(constraint);
         self
     }
 
@@ -115,10 +158,7 @@ impl Conv2D {
             kernel_size,
             strides: config.size("strides")?.unwrap_or(1.into()),
             padding: config.padding()?,
-            activation: config.activation()?,
-            use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: config.initializer("kernel_initializer", Initializer::GlorotUniform)?,
-            bias_initializer: config.initializer("bias_initializer", Initializer::Zeros)?,
+            kernel: KernelOptions::from_config(config)?,
         })
     }
 }
@@ -147,12 +187,8 @@ impl Layer for Conv2D {
             "strides": self.strides.config(),
             "padding": self.padding.name(),
             "data_format": "channels_last",
-            "activation": self.activation.config(),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
         });
-        with_base(self, own)
+        with_base(self, merged(own, self.kernel.config()))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -171,27 +207,19 @@ impl Layer for Conv2D {
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let channels = input.last().copied().unwrap_or(1);
-        let shape = vec![self.kernel_size.height, self.kernel_size.width, channels, self.filters];
-        let mut weights = vec![Weight { name: "kernel", shape, initializer: self.kernel_initializer }];
-        if self.use_bias {
-            weights.push(Weight {
-                name: "bias",
-                shape: vec![self.filters],
-                initializer: self.bias_initializer,
-            });
-        }
-        weights
+        let kernel = [self.kernel_size.height, self.kernel_size.width, channels, self.filters];
+        self.kernel.weights(&kernel, self.filters)
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.kernel.activity_regularizer
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
         let image = image_shape(&self.place(), &context.sample_shape(input))?;
         let window = self.padding.window(image, self.kernel_size, self.strides);
         let kernel = context.weight(0)?;
-        let mut sums = context.graph.conv(input, kernel, window)?;
-        if self.use_bias {
-            let bias = context.weight(1)?;
-            sums = context.graph.add(sums, bias)?;
-        }
-        context.activate(self.activation, sums)
+        let sums = context.graph.conv(input, kernel, window)?;
+        self.kernel.finish(context, sums)
     }
 }

@@ -1,12 +1,15 @@
 use serde_json::{Value, json};
 
-use super::config::{initializer_config, with_base};
+use super::config::{merged, with_base};
+use super::kernel_options::KernelOptions;
 use super::spatial::shown;
 use super::{ActivationFunction, Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
-use crate::graph::NodeId;
+use crate::graph::{Comparison, Graph, NodeId};
 use crate::tensor::{Dim, Shape};
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// A fully connected layer: activation(input · kernel + bias), from `[None, …, features]` to `[None, …, units]`.
 ///
@@ -18,23 +21,21 @@ use crate::train::initializers::Initializer;
 pub struct Dense {
     base: Base,
     units: usize,
-    activation: ActivationFunction,
-    use_bias: bool,
-    kernel_initializer: Initializer,
-    bias_initializer: Initializer,
+    /// The share of the weights that is dropped while training: the layer is then a [`DropConnect`](super::DropConnect).
+    drop_rate: Option<f64>,
+    kernel: KernelOptions,
 }
 
 impl Dense {
     /// A layer of `units` outputs, linear, with a bias.
     pub fn new(units: usize) -> Self {
-        Self {
-            base: Base::default(),
-            units,
-            activation: ActivationFunction::Linear,
-            use_bias: true,
-            kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
-        }
+        Self { base: Base::default(), units, drop_rate: None, kernel: KernelOptions::default() }
+    }
+
+    /// Drops the share `rate` of the weights while training.
+    pub(super) fn dropping(mut self, rate: f64) -> Self {
+        self.drop_rate = Some(rate);
+        self
     }
 
     /// The function of the sums, as [`ActivationFunction`] or by name. Default linear.
@@ -42,13 +43,13 @@ impl Dense {
     where
         A: TryInto<ActivationFunction, Error: Into<Error>>,
     {
-        self.activation = self.base.option(self.activation, activation);
+        self.kernel.activation = self.base.option(self.kernel.activation, activation);
         self
     }
 
     /// Whether a bias is added. Default true.
     pub fn use_bias(mut self, use_bias: bool) -> Self {
-        self.use_bias = use_bias;
+        self.kernel.use_bias = use_bias;
         self
     }
 
@@ -57,7 +58,7 @@ impl Dense {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel_initializer = self.base.option(self.kernel_initializer, initializer);
+        self.kernel.kernel_initializer = self.base.option(self.kernel.kernel_initializer, initializer);
         self
     }
 
@@ -66,7 +67,53 @@ impl Dense {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.bias_initializer = self.base.option(self.bias_initializer, initializer);
+        self.kernel.bias_initializer = self.base.option(self.kernel.bias_initializer, initializer);
+        self
+    }
+
+    /// What the kernel adds to the loss, as [`Regularizer`] or by name. Default nothing.
+    pub fn kernel_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.kernel_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the bias adds to the loss, as [`Regularizer`] or by name. Default nothing.
+    pub fn bias_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.bias_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the output adds to the loss, as [`Regularizer`] or by name, divided by the number of samples. Default
+    /// nothing.
+    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.activity_regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the kernel is brought back to after each step, as [`Constraint`] or by name. Default nothing.
+    pub fn kernel_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.kernel.kernel_constraint = self.base.given(constraint);
+        self
+    }
+
+    /// What the bias is brought back to after each step, as [`Constraint`] or by name. Default nothing.
+    pub fn bias_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.kernel.bias_constraint = self.base.given(constraint);
         self
     }
 
@@ -86,17 +133,15 @@ impl Dense {
         Ok(Self {
             base: config.base()?,
             units: config.count("units")?,
-            activation: config.activation()?,
-            use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: config.initializer("kernel_initializer", Initializer::GlorotUniform)?,
-            bias_initializer: config.initializer("bias_initializer", Initializer::Zeros)?,
+            drop_rate: None,
+            kernel: KernelOptions::from_config(config)?,
         })
     }
 }
 
 impl Layer for Dense {
     fn class_name(&self) -> &'static str {
-        "Dense"
+        if self.drop_rate.is_some() { "DropConnect" } else { "Dense" }
     }
 
     fn base(&self) -> &Base {
@@ -108,18 +153,15 @@ impl Layer for Dense {
     }
 
     fn title(&self) -> String {
-        format!("Dense {}", self.units)
+        format!("{} {}", self.class_name(), self.units)
     }
 
     fn config(&self) -> Value {
-        let own = json!({
-            "units": self.units,
-            "activation": self.activation.config(),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
-        });
-        with_base(self, own)
+        let mut own = json!({ "units": self.units });
+        if let Some(rate) = self.drop_rate {
+            own["rate"] = json!(rate);
+        }
+        with_base(self, merged(own, self.kernel.config()))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -127,6 +169,9 @@ impl Layer for Dense {
         self.base.check(&place)?;
         if self.units == 0 {
             return Err(Error::argument(place, "units", 0, "at least 1"));
+        }
+        if let Some(rate) = self.drop_rate.filter(|rate| !(0.0..1.0).contains(rate)) {
+            return Err(Error::argument(place, "rate", rate, "a share from 0 up to, but not including, 1"));
         }
         match *input {
             [ref rest @ .., features] if features > 0 => Ok([rest, &[self.units]].concat()),
@@ -138,16 +183,12 @@ impl Layer for Dense {
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
-        let shape = input.last().copied().into_iter().chain([self.units]).collect();
-        let mut weights = vec![Weight { name: "kernel", shape, initializer: self.kernel_initializer }];
-        if self.use_bias {
-            weights.push(Weight {
-                name: "bias",
-                shape: vec![self.units],
-                initializer: self.bias_initializer,
-            });
-        }
-        weights
+        let features = input.last().copied().unwrap_or(1);
+        self.kernel.weights(&[features, self.units], self.units)
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.kernel.activity_regularizer
     }
 
     fn passes_mask(&self) -> bool {
@@ -155,17 +196,55 @@ impl Layer for Dense {
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+        if let Some(rate) = self.drop_rate.filter(|&rate| rate > 0.0 && context.training) {
+            return self.call_dropping(context, input, rate);
+        }
         let kernel = context.weight(0)?;
+        let (rows, output) = self.rows(context, input)?;
+        let sums = context.graph.matmul(rows, kernel, false, false)?;
+        let sums = context.graph.reshape(sums, &output)?;
+        self.kernel.finish(context, sums)
+    }
+}
+
+impl Dense {
+    /// The input as rows of features, and the shape of the output.
+    fn rows(&self, context: &mut Context<'_>, input: NodeId) -> Result<(NodeId, Shape)> {
         let sample = context.sample_shape(input);
         let (places, features) = sample.split_at(sample.len() - 1);
         let rows = Shape(vec![Dim::batch(places.iter().product()), Dim::fixed(features[0])]);
-        let rows = context.graph.reshape(input, &rows)?;
-        let sums = context.graph.matmul(rows, kernel, false, false)?;
-        let mut sums = context.graph.reshape(sums, &Shape::batched(&[places, &[self.units]].concat()))?;
-        if self.use_bias {
+        Ok((context.graph.reshape(input, &rows)?, Shape::batched(&[places, &[self.units]].concat())))
+    }
+
+    /// activation(Σ mask · weight · x), with masks of its own for each sample, the bias masked too.
+    fn call_dropping(&self, context: &mut Context<'_>, input: NodeId, rate: f64) -> Result<NodeId> {
+        let kernel = context.weight(0)?;
+        let (rows, output) = self.rows(context, input)?;
+        let graph = &mut *context.graph;
+        let (count, features) = (graph.shape(rows).0[0], graph.shape(rows).0[1]);
+        // Units before features, so that each sum runs along neighbours and its terms need no memory.
+        let turned = graph.transpose(kernel, &[1, 0])?;
+        let products = Shape(vec![count, Dim::fixed(self.units), features]);
+        let mask = kept(graph, &products, rate)?;
+        let x = graph.reshape(rows, &Shape(vec![count, Dim::fixed(1), features]))?;
+        let weights = graph.multiply(mask, turned)?;
+        let terms = graph.multiply(weights, x)?;
+        let sums = graph.sum(terms, &[2])?;
+        let mut sums = graph.reshape(sums, &output)?;
+        if self.kernel.use_bias {
             let bias = context.weight(1)?;
+            let mask = kept(context.graph, &output, rate)?;
+            let bias = context.graph.multiply(mask, bias)?;
             sums = context.graph.add(sums, bias)?;
         }
-        context.activate(self.activation, sums)
+        context.activate(self.kernel.activation, sums)
     }
+}
+
+/// 0 with probability `rate`, else 1 / (1 − rate).
+pub(super) fn kept(graph: &mut Graph, shape: &Shape, rate: f64) -> Result<NodeId> {
+    let draw = graph.random(shape);
+    let bound = graph.constant(rate as f32);
+    let kept = graph.compare(Comparison::GreaterEqual, draw, bound)?;
+    graph.scale(kept, (1.0 / (1.0 - rate)) as f32)
 }

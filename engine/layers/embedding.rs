@@ -108,8 +108,8 @@ impl Layer for Embedding {
     }
 
     fn weights(&self, _input: &[usize]) -> Vec<Weight> {
-        let shape = vec![self.input_dim, self.output_dim];
-        vec![Weight { name: "embeddings", shape, initializer: self.embeddings_initializer }]
+        let shape = [self.input_dim, self.output_dim];
+        vec![Weight::new("embeddings", &shape, self.embeddings_initializer)]
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {

@@ -11,10 +11,12 @@ mod config;
 mod context;
 mod conv2d;
 mod dense;
+mod drop_connect;
 mod dropout;
 mod embedding;
 mod flatten;
 mod group_normalization;
+mod kernel_options;
 mod layer_normalization;
 mod masking;
 mod max_pooling2d;
@@ -37,6 +39,7 @@ pub use config::Config;
 pub use context::{Context, Variables};
 pub use conv2d::Conv2D;
 pub use dense::Dense;
+pub use drop_connect::DropConnect;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
@@ -57,10 +60,12 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::train::by_name;
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// A weight that a layer asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Weight {
     /// Its name within the layer, such as `kernel`.
     pub name: &'static str,
@@ -68,6 +73,17 @@ pub struct Weight {
     pub shape: Vec<usize>,
     /// How it starts.
     pub initializer: Initializer,
+    /// What it adds to the loss, while it learns.
+    pub regularizer: Option<Regularizer>,
+    /// What it is brought back to after each step.
+    pub constraint: Option<Constraint>,
+}
+
+impl Weight {
+    /// A weight that is neither regularized nor constrained.
+    pub fn new(name: &'static str, shape: &[usize], initializer: Initializer) -> Self {
+        Self { name, shape: shape.to_vec(), initializer, regularizer: None, constraint: None }
+    }
 }
 
 /// One layer of a model.
@@ -112,6 +128,11 @@ pub trait Layer: Send + Sync + Debug {
         false
     }
 
+    /// What the output adds to the loss: the penalty over a batch, divided by the number of samples.
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        None
+    }
+
     /// Whether the output has the time steps of the input, so that a mask of some of them holds for it too.
     fn passes_mask(&self) -> bool {
         false
@@ -152,7 +173,7 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
 
 type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
 
-const CLASSES: [(&str, Make); 18] = [
+const CLASSES: [(&str, Make); 19] = [
     ("Dense", |c| Dense::from_config(c).map(Into::into)),
     ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
     ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
@@ -160,6 +181,7 @@ const CLASSES: [(&str, Make); 18] = [
     ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
     ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
     ("Activation", |c| Activation::from_config(c).map(Into::into)),
+    ("DropConnect", |c| DropConnect::from_config(c).map(Into::into)),
     ("SimpleRNN", |c| Recurrent::from_config("SimpleRNN", c).map(Into::into)),
     ("LSTM", |c| Recurrent::from_config("LSTM", c).map(Into::into)),
     ("GRU", |c| Recurrent::from_config("GRU", c).map(Into::into)),

@@ -46,7 +46,7 @@ impl Affine {
     }
 
     pub fn weights(&self, shape: &[usize]) -> Vec<Weight> {
-        let weight = |name, initializer| Weight { name, shape: shape.to_vec(), initializer };
+        let weight = |name, initializer| Weight::new(name, shape, initializer);
         let gamma = self.scale.then(|| weight("gamma", self.gamma_initializer));
         let beta = self.center.then(|| weight("beta", self.beta_initializer));
         gamma.into_iter().chain(beta).collect()

@@ -91,8 +91,8 @@ impl Layer for RMSNormalization {
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let axes = sample_axes(&self.place(), &self.axis, input).unwrap_or_default();
-        let shape = axes.iter().map(|&axis| input[axis]).collect();
-        vec![Weight { name: "scale", shape, initializer: Initializer::Ones }]
+        let shape: Vec<usize> = axes.iter().map(|&axis| input[axis]).collect();
+        vec![Weight::new("scale", &shape, Initializer::Ones)]
     }
 
     fn passes_mask(&self) -> bool {

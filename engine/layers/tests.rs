@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, from_config,
+    Activation, AveragePooling2D, BatchNormalization, Bidirectional, Conv2D, Dense, DropConnect, Dropout,
+    Flatten, GRU, GroupNormalization, LSTM, Layer, LayerNormalization, Masking, MaxPooling2D,
+    RMSNormalization, SimpleRNN, TimeDistributed, from_config,
 };
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
-use crate::model::{Purpose, Sequential};
+use crate::model::{Device, FitOptions, Purpose, Sequential};
 use crate::tensor::Tensor;
 use crate::train::initializers::Initializer;
 use crate::train::optimizers::Sgd;
@@ -55,6 +57,20 @@ fn cases() -> Vec<Case> {
         case(Activation::new("tanh"), &[6], &[6], 0),
         case(Activation::new("softmax"), &[2, 3], &[2, 3], 0),
         case(Activation::new("linear"), &[6], &[6], 0),
+        case(Dense::new(3).kernel_regularizer("l1").kernel_constraint("max_norm"), &[2, 5], &[2, 3], 18),
+        case(DropConnect::new(3, 0.5).activation("tanh"), &[5], &[3], 18),
+        case(BatchNormalization::new(), &[4, 3], &[4, 3], 6),
+        case(LayerNormalization::new().axis(&[1, 2]), &[4, 3], &[4, 3], 24),
+        case(GroupNormalization::new(3), &[2, 6], &[2, 6], 12),
+        case(RMSNormalization::new(), &[4, 3], &[4, 3], 3),
+        case(SimpleRNN::new(4), &[5, 3], &[4], 32),
+        case(LSTM::new(4).return_sequences(true).dropout(0.2).recurrent_dropout(0.2), &[5, 3], &[5, 4], 128),
+        case(GRU::new(4), &[5, 3], &[4], 108),
+        case(GRU::new(4).reset_after(false).go_backwards(true), &[5, 3], &[4], 96),
+        case(Bidirectional::new(GRU::new(2)).merge_mode("sum"), &[5, 3], &[2], 84),
+        case(Bidirectional::new(LSTM::new(2).return_sequences(true)), &[5, 3], &[5, 4], 96),
+        case(TimeDistributed::new(Dense::new(2)), &[5, 3], &[5, 2], 8),
+        case(Masking::new(), &[5, 3], &[5, 3], 0),
     ]
 }
 
@@ -106,8 +122,16 @@ fn options_of_the_wrong_kind_are_refused() {
     refused("Dense", json!({ "units": 2, "dtype": "float16" }), "float32");
     refused(
         "Dense",
-        json!({ "units": 2, "kernel_regularizer": { "class_name": "L2" } }),
-        "kernel_regularizer",
+        json!({ "units": 2, "kernel_regularizer": { "class_name": "L3" } }),
+        "orthogonal_regularizer",
+    );
+    refused("Dense", json!({ "units": 2, "bias_constraint": "max" }), "unit_norm");
+    refused("LSTM", json!({ "units": 2, "stateful": true }), "batch_size is null");
+    refused("GRU", json!({ "units": 2, "return_state": true }), "return_state");
+    refused(
+        "Bidirectional",
+        json!({ "layer": { "class_name": "Dense", "config": {} } }),
+        "SimpleRNN, LSTM or GRU",
     );
     refused("Conv2D", json!({ "filters": 2 }), "kernel_size is null");
     refused("Conv2D", json!({ "filters": 2, "kernel_size": [1, 2, 3] }), "a list of two");
@@ -187,4 +211,45 @@ fn wrong_inputs_say_what_to_do() {
         unknown.contains("layer") && unknown.contains("\"rleu\"") && unknown.contains("softmax"),
         "{unknown}"
     );
+}
+
+/// A stateful layer goes on where the batch before has stopped, until its states are reset.
+#[test]
+fn states_are_kept_from_batch_to_batch() -> Result<()> {
+    let values: Vec<f32> = (0..2 * 6 * 3).map(|i| (i * 5 % 11) as f32 * 0.2 - 1.0).collect();
+    let part = |steps: std::ops::Range<usize>| {
+        let rows = (0..2).flat_map(|sample| steps.clone().map(move |t| sample * 6 + t));
+        let some: Vec<f32> = rows.flat_map(|row| values[row * 3..][..3].to_vec()).collect();
+        Tensor::f32(&[2, steps.len(), 3], some)
+    };
+    for layer in [SimpleRNN::new(4), LSTM::new(4), GRU::new(4)] {
+        let model = |layer| Sequential::new().seed(5).device(Device::cpu()).add(layer);
+        let mut whole = model(layer.clone());
+        let mut halves = model(layer.stateful(2));
+        let expected = whole.predict(part(0..6)?, None)?;
+        let first = halves.predict(part(0..3)?, None)?;
+        assert_eq!(halves.predict(part(3..6)?, None)?, expected);
+        halves.reset_states()?;
+        assert_eq!(halves.predict(part(0..3)?, None)?, first);
+        assert_ne!(first, expected);
+    }
+    Ok(())
+}
+
+/// While training, weights are dropped for each sample by itself, and kept ones make up for them on average.
+#[test]
+fn drop_connect_drops_weights_and_not_outputs() -> Result<()> {
+    let mut model = Sequential::new().device(Device::cpu()).seed(1);
+    model = model.add(DropConnect::new(1, 0.75).kernel_initializer("ones").use_bias(false));
+    let x = Tensor::f32(&[500, 4], vec![1.0; 2000])?;
+    let y = Tensor::f32(&[500, 1], vec![0.0; 500])?;
+    model.compile(Sgd::new(1e-9), "mean_squared_error", &[])?;
+    assert_eq!(model.predict(x.clone(), None)?.to_f32(), [4.0; 500]);
+    let loss = model.fit(&x, &y, FitOptions::new().batch_size(500).verbose(0))?.get("loss").unwrap()[0];
+    // Each of four weights is 4 with probability ¼: mean 4, variance 4 · 3 = 12, so that the mean square is 28. The
+    // fourth moment of the sum is below 64 · 28, which bounds five standard errors over 500 samples.
+    let error = 5.0 * (64.0 * 28.0 * 28.0_f64 / 500.0).sqrt();
+    assert!((loss - 28.0).abs() <= error, "{loss}");
+    assert!((loss - 16.0).abs() > 1.0, "nothing was dropped: {loss}");
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! From layers to the graph of one step.
 
 use crate::error::Result;
-use crate::graph::{Element, Graph, NodeId, Op, VariableId};
+use crate::graph::{Along, Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Layer, Variables};
 use crate::tensor::{Shape, Tensor, Values};
+use crate::train::constraints::Constraint;
 use crate::train::losses::{Logits, Loss, Prediction, Targets};
 use crate::train::metrics::Metric;
 use crate::train::optimizers::Optimizer;
@@ -47,7 +48,7 @@ impl Stored {
 pub(super) fn predict_graph(layers: &[Box<dyn Layer>], x: &Stored) -> Result<Graph> {
     let mut graph = Graph::new();
     let prediction = forward(&mut graph, layers, x, false)?;
-    graph.output("prediction", prediction.value)?;
+    graph.output("prediction", prediction.of.value)?;
     Ok(graph)
 }
 
@@ -64,11 +65,20 @@ pub(super) fn train_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Comp
     let mut graph = Graph::new();
     let prediction = forward(&mut graph, layers, x, true)?;
     let loss = score(&mut graph, &prediction, compiled)?;
-    update(&mut graph, loss, compiled.optimizer.as_ref())?;
+    update(&mut graph, loss, compiled.optimizer.as_ref(), &prediction.constraints)?;
     Ok(graph)
 }
 
-fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: bool) -> Result<Prediction> {
+/// A forward pass.
+struct Forward {
+    of: Prediction,
+    /// What weights and outputs add to the loss.
+    penalties: Vec<NodeId>,
+    /// What weights are brought back to after each step.
+    constraints: Vec<(NodeId, Constraint)>,
+}
+
+fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: bool) -> Result<Forward> {
     let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
     debug_assert_eq!([learning, frozen, states], [WEIGHTS, FROZEN, STATES]);
     let input = graph.input("x", &x.row, x.element);
@@ -81,13 +91,14 @@ fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: b
         value = context.apply(layer.as_ref(), value)?;
     }
     let updates = context.updates().to_vec();
+    let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
     let logits = match context.activation_of(value) {
         Some((ActivationFunction::Softmax, x)) => Some(Logits::Softmax(x)),
         Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
         _ => None,
     };
     update_states(graph, &updates)?;
-    Ok(Prediction { value, logits })
+    Ok(Forward { of: Prediction { value, logits }, penalties, constraints })
 }
 
 /// Lets each state have its new value when the step ends; the others keep theirs.
@@ -106,12 +117,16 @@ fn update_states(graph: &mut Graph, updates: &[(NodeId, NodeId)]) -> Result<()> 
 }
 
 /// Adds target, loss and metrics, and returns the loss.
-fn score(graph: &mut Graph, prediction: &Prediction, compiled: &Compiled) -> Result<NodeId> {
+fn score(graph: &mut Graph, forward: &Forward, compiled: &Compiled) -> Result<NodeId> {
+    let prediction = &forward.of;
     graph.enter(compiled.loss.name());
     let shape = graph.shape(prediction.value).clone();
     let target = target(graph, &shape, compiled.loss.targets());
     let losses = compiled.loss.values(graph, target, prediction)?;
-    let loss = graph.mean_all(losses)?;
+    let mut loss = graph.mean_all(losses)?;
+    for &penalty in &forward.penalties {
+        loss = graph.add(loss, penalty)?;
+    }
     graph.output("loss", loss)?;
     for metric in &compiled.metrics {
         graph.enter(metric.name());
@@ -134,7 +149,12 @@ fn target(graph: &mut Graph, prediction: &Shape, targets: Targets) -> NodeId {
 }
 
 /// Adds the gradients of all weights that learn, and the optimizer's arithmetic over the whole of them.
-fn update(graph: &mut Graph, loss: NodeId, optimizer: &dyn Optimizer) -> Result<()> {
+fn update(
+    graph: &mut Graph,
+    loss: NodeId,
+    optimizer: &dyn Optimizer,
+    constraints: &[(NodeId, Constraint)],
+) -> Result<()> {
     let weights: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, WEIGHTS)).collect();
     let slots: Vec<VariableId> =
         optimizer.slots().iter().map(|name| graph.variable_like(name, WEIGHTS)).collect();
@@ -147,12 +167,38 @@ fn update(graph: &mut Graph, loss: NodeId, optimizer: &dyn Optimizer) -> Result<
     let before = graph.read(WEIGHTS);
     let slot_values: Vec<NodeId> = slots.iter().map(|&slot| graph.read(slot)).collect();
     let after = optimizer.update(graph, before, gradient, &slot_values)?;
-    graph.assign(WEIGHTS, after.weights)?;
+    let weights = constrain(graph, after.weights, &weights, constraints)?;
+    graph.assign(WEIGHTS, weights)?;
     for (&slot, &value) in slots.iter().zip(&after.slots) {
         graph.assign(slot, value)?;
     }
     graph.enter("");
     Ok(())
+}
+
+/// The packed weights `packed`, of which some are brought back to what their constraints allow.
+fn constrain(
+    graph: &mut Graph,
+    packed: NodeId,
+    weights: &[NodeId],
+    constraints: &[(NodeId, Constraint)],
+) -> Result<NodeId> {
+    if constraints.is_empty() {
+        return Ok(packed);
+    }
+    let flat = graph.reshape(packed, &Shape::fixed(&[graph.shape(packed).count().factor]))?;
+    let mut values = Vec::with_capacity(weights.len());
+    for &weight in weights {
+        let Op::Parameter(id) = graph.node(weight).op else { continue };
+        let (offset, shape) = (graph.parameters[id.0].offset, graph.shape(weight).clone());
+        let part = graph.slice(flat, &[Along::new(0, offset, shape.count().factor)])?;
+        let value = graph.reshape(part, &shape)?;
+        values.push(match constraints.iter().find(|(node, _)| *node == weight) {
+            Some((_, constraint)) => constraint.apply(graph, value)?,
+            None => value,
+        });
+    }
+    graph.pack(WEIGHTS, &values)
 }
 
 /// Whether `node` is a weight that lies in `variable`.

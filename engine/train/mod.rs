@@ -1,9 +1,11 @@
-//! What training needs besides layers: initializers, losses, metrics, optimizers.
+//! What training needs besides layers: initializers, losses, metrics, optimizers, regularizers, constraints.
 
+pub mod constraints;
 pub mod initializers;
 pub mod losses;
 pub mod metrics;
 pub mod optimizers;
+pub mod regularizers;
 
 use crate::error::{Error, Result};
 

@@ -1,8 +1,8 @@
 """The training runs that Keras records: models, data and optimizers as plain dictionaries, written into each JSON file."""
 
 
-def dense(units, activation="linear"):
-    return {"class_name": "Dense", "config": {"units": units, "activation": activation}}
+def dense(units, activation="linear", **options):
+    return {"class_name": "Dense", "config": {"units": units, "activation": activation} | options}
 
 
 def conv(filters, kernel_size, activation="relu", strides=(1, 1), padding="valid"):
@@ -117,7 +117,28 @@ XOR = {
 BINARY = labels(22, 2) | {"shape": [1]}
 REGRESSION = uniform(23, 1.0) | {"shape": [2]}
 
+L1L2 = {"class_name": "L1L2", "config": {"l1": 0.02, "l2": 0.03}}
+REGULARIZED = [
+    dense(7, "tanh", kernel_regularizer=L1L2, bias_regularizer={"class_name": "L2", "config": {"l2": 0.1}}),
+    dense(6, "tanh", activity_regularizer={"class_name": "L1", "config": {"l1": 0.05}}),
+    dense(4, "softmax", kernel_regularizer={"class_name": "L1", "config": {"l1": 0.01}}),
+]
+
+
+def constrained(class_name, **config):
+    return {"class_name": class_name, "config": config}
+
+
+CONSTRAINED = [
+    dense(7, "tanh", kernel_constraint=constrained("MaxNorm", max_value=0.5), bias_constraint=constrained("NonNeg")),
+    dense(6, "tanh", kernel_constraint=constrained("UnitNorm", axis=1)),
+    dense(5, "tanh", kernel_constraint=constrained("MinMaxNorm", min_value=0.3, max_value=0.6, rate=0.7, axis=0)),
+    dense(4, "softmax"),
+]
+
 SMALL = [
+    small("regularized", REGULARIZED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
+    small("constrained", CONSTRAINED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("sgd_plain", classifier(4), "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("sgd_momentum", classifier(4), "categorical_crossentropy", labels(21, 4, True), sgd(0.1, 0.9)),
     small("sgd_nesterov", classifier(4), "categorical_crossentropy", labels(21, 4, True), sgd(0.1, 0.9, True)),

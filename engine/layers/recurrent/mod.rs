@@ -161,13 +161,12 @@ impl Layer for Recurrent {
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let features = input.last().copied().unwrap_or(1);
         let width = self.cell.gates() * self.units;
-        let weight = |name, shape: &[usize], initializer| Weight { name, shape: shape.to_vec(), initializer };
         let mut weights = vec![
-            weight("kernel", &[features, width], self.kernel_initializer),
-            weight("recurrent_kernel", &[self.units, width], self.recurrent_initializer),
+            Weight::new("kernel", &[features, width], self.kernel_initializer),
+            Weight::new("recurrent_kernel", &[self.units, width], self.recurrent_initializer),
         ];
         if self.use_bias {
-            weights.push(weight("bias", &self.cell.bias_shape(width), self.bias_initializer));
+            weights.push(Weight::new("bias", &self.cell.bias_shape(width), self.bias_initializer));
         }
         weights
     }
@@ -181,8 +180,7 @@ impl Layer for Recurrent {
     fn states(&self, _input: &[usize]) -> Vec<Weight> {
         let Some(samples) = self.stateful else { return Vec::new() };
         let shape = vec![samples, self.units];
-        let state =
-            |name: &&'static str| Weight { name, shape: shape.clone(), initializer: Initializer::Zeros };
+        let state = |name: &&'static str| Weight::new(name, &shape, Initializer::Zeros);
         self.cell.state_names().iter().map(state).collect()
     }
 

@@ -1,0 +1,98 @@
+//! What layers with a kernel and a bias share: how these start, what they add to the loss, what they are brought back
+//! to, and the activation behind them.
+
+use serde_json::{Value, json};
+
+use super::config::initializer_config;
+use super::{ActivationFunction, Config, Context, Weight};
+use crate::error::Result;
+use crate::graph::NodeId;
+use crate::train::constraints::Constraint;
+use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
+
+/// The options of a layer with a kernel and a bias.
+#[derive(Clone, Debug)]
+pub(super) struct KernelOptions {
+    pub activation: ActivationFunction,
+    pub use_bias: bool,
+    pub kernel_initializer: Initializer,
+    pub bias_initializer: Initializer,
+    pub kernel_regularizer: Option<Regularizer>,
+    pub bias_regularizer: Option<Regularizer>,
+    pub activity_regularizer: Option<Regularizer>,
+    pub kernel_constraint: Option<Constraint>,
+    pub bias_constraint: Option<Constraint>,
+}
+
+impl Default for KernelOptions {
+    fn default() -> Self {
+        Self {
+            activation: ActivationFunction::Linear,
+            use_bias: true,
+            kernel_initializer: Initializer::GlorotUniform,
+            bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            bias_regularizer: None,
+            activity_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
+        }
+    }
+}
+
+impl KernelOptions {
+    pub fn from_config(config: &mut Config) -> Result<Self> {
+        Ok(Self {
+            activation: config.activation()?,
+            use_bias: config.flag("use_bias", true)?,
+            kernel_initializer: config.initializer("kernel_initializer", Initializer::GlorotUniform)?,
+            bias_initializer: config.initializer("bias_initializer", Initializer::Zeros)?,
+            kernel_regularizer: config.regularizer("kernel_regularizer")?,
+            bias_regularizer: config.regularizer("bias_regularizer")?,
+            activity_regularizer: config.regularizer("activity_regularizer")?,
+            kernel_constraint: config.constraint("kernel_constraint")?,
+            bias_constraint: config.constraint("bias_constraint")?,
+        })
+    }
+
+    pub fn config(&self) -> Value {
+        json!({
+            "activation": self.activation.config(),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializer_config(self.kernel_initializer),
+            "bias_initializer": initializer_config(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer.map(Regularizer::config),
+            "bias_regularizer": self.bias_regularizer.map(Regularizer::config),
+            "activity_regularizer": self.activity_regularizer.map(Regularizer::config),
+            "kernel_constraint": self.kernel_constraint.as_ref().map(Constraint::config),
+            "bias_constraint": self.bias_constraint.as_ref().map(Constraint::config),
+        })
+    }
+
+    /// A kernel of shape `kernel` and, if there is one, a bias of `outputs`.
+    pub fn weights(&self, kernel: &[usize], outputs: usize) -> Vec<Weight> {
+        let mut weights = vec![Weight {
+            regularizer: self.kernel_regularizer,
+            constraint: self.kernel_constraint.clone(),
+            ..Weight::new("kernel", kernel, self.kernel_initializer)
+        }];
+        if self.use_bias {
+            weights.push(Weight {
+                regularizer: self.bias_regularizer,
+                constraint: self.bias_constraint.clone(),
+                ..Weight::new("bias", &[outputs], self.bias_initializer)
+            });
+        }
+        weights
+    }
+
+    /// activation(`sums` + bias)
+    pub fn finish(&self, context: &mut Context<'_>, mut sums: NodeId) -> Result<NodeId> {
+        if self.use_bias {
+            let bias = context.weight(1)?;
+            sums = context.graph.add(sums, bias)?;
+        }
+        context.activate(self.activation, sums)
+    }
+}
