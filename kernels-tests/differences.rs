@@ -33,9 +33,19 @@ struct Check {
 /// leaf goes through a function first, and the result meets a random cotangent that depends on itself.
 #[track_caller]
 pub fn check(shapes: &[Shape], build: impl Fn(&mut Graph, &[NodeId]) -> Result<NodeId>) {
+    check_rounded(shapes, 0.0, build);
+}
+
+/// As [`check`], of a derivative with a constant that f32 rounds by the share `rounded`.
+#[track_caller]
+pub fn check_rounded(
+    shapes: &[Shape],
+    rounded: f64,
+    build: impl Fn(&mut Graph, &[NodeId]) -> Result<NodeId>,
+) {
     let mut check = Check::new(shapes, build).unwrap();
     for (leaf, gradient) in check.gradients().into_iter().enumerate() {
-        check.compare(leaf, &gradient);
+        check.compare(leaf, &gradient, rounded);
     }
 }
 
@@ -109,13 +119,13 @@ impl Check {
     }
 
     #[track_caller]
-    fn compare(&mut self, leaf: usize, gradient: &[f64]) {
+    fn compare(&mut self, leaf: usize, gradient: &[f64], rounded: f64) {
         let terms = &self.evaluate(&self.graph, &self.values)[self.terms.0];
         let size = 1.0 + terms.iter().map(|t| t.abs()).sum::<f64>();
         let mut largest = 0.0f64;
         for (element, &found) in gradient.iter().enumerate() {
             let (expected, bound) = self.extrapolate(leaf, element, size);
-            let close = (found - expected).abs() <= bound;
+            let close = (found - expected).abs() <= bound + rounded * expected.abs();
             assert!(
                 close,
                 "leaf {leaf}, element {element}: gradient {found}, difference {expected} (± {bound:e})\n{}",

@@ -1,6 +1,6 @@
 //! Every derivative against finite differences, with the operation mid-graph under a random cotangent.
 
-use super::differences::{BATCH, check, check_no_gradient, positive, shape};
+use super::differences::{BATCH, check, check_no_gradient, check_rounded, positive, shape};
 use crate::cpu::plain::{Feed, Plain};
 use crate::graph::{Axis, Binary, Comparison, Element, Graph, NodeId, Reduction, Unary, Window};
 use crate::tensor::{Shape, Tensor};
@@ -11,12 +11,17 @@ const fn axis(size: usize, stride: usize, dilation: usize, before: usize, after:
 
 #[test]
 fn unary() {
-    use Unary::{Abs, Detach, Exp, Log, Negate, Relu, Sigmoid, Sign, Softplus, Sqrt, Tanh};
+    use Unary::{
+        Abs, Detach, Erf, Erfc, Exp, Expm1, Log, Log1p, Negate, Relu, Sigmoid, Sign, Softplus, Sqrt, Tanh,
+    };
     for leaf in [[shape(&[0, 3])], [shape(&[2, 1, 3])], [Shape::scalar()]] {
-        for f in [Negate, Abs, Exp, Tanh, Sigmoid, Softplus, Relu] {
+        for f in [Negate, Abs, Exp, Expm1, Tanh, Sigmoid, Softplus, Relu] {
             check(&leaf, |g, x| Ok(g.unary(f, x[0])));
         }
-        for f in [Log, Sqrt] {
+        for f in [Erf, Erfc] {
+            check_rounded(&leaf, 2f64.powi(-24), |g, x| Ok(g.unary(f, x[0])));
+        }
+        for f in [Log, Log1p, Sqrt] {
             check(&leaf, |g, x| {
                 let x = positive(g, x[0]);
                 Ok(g.unary(f, x))

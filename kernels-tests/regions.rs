@@ -1,7 +1,10 @@
 //! Generated kernels: elementwise regions, rows, reductions and transpositions, fused and not.
 
 use super::harness::random;
-use super::programs::{FUSED, Left, PLAIN, assert_close, engine, program, reference, run, shared, steps};
+use super::programs::{
+    FUSED, Left, PLAIN, assert_close, engine, program, reference, run, run_cpu, shared, steps,
+};
+use crate::cpu::plain::special;
 use crate::gpu::Engine;
 use crate::graph::{Binary, Comparison, Element, Graph, NodeId, Reduction, SEGMENT, Unary};
 use crate::schedule::Step;
@@ -34,8 +37,9 @@ fn compare(
 fn probes() -> Vec<f32> {
     let special = [0.0, -0.0, 1.0, -1.0, f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30];
     let edges = [1e-30, -1e-30, 0.625, 0.624_999_9, -0.625, 88.7, 89.5, -87.3, -103.0, 1.5e-38, 16.0, 1e-7];
-    let sweep = (0..490).map(|i| (i as f32 - 245.0) * 0.0371);
-    special.into_iter().chain(edges).chain(sweep).collect()
+    let more = [0.5, -0.499_999_97, -0.293, -0.999_999_9, 10.05, -0.346_6, 16.999_998, -25.0, 9.3, 26.0];
+    let sweep = (0..480).map(|i| (i as f32 - 245.0) * 0.0371);
+    special.into_iter().chain(edges).chain(more).chain(sweep).collect()
 }
 
 #[test]
@@ -47,6 +51,10 @@ fn functions_are_accurate_and_keep_nan() {
         (Unary::Sign, 0.0),
         (Unary::Exp, 4.0),
         (Unary::Log, 6.0),
+        (Unary::Expm1, 8.0),
+        (Unary::Log1p, 10.0),
+        (Unary::Erf, 16.0),
+        (Unary::Erfc, 24.0),
         (Unary::Sqrt, 6.0),
         (Unary::Tanh, 16.0),
         (Unary::Sigmoid, 12.0),
@@ -72,6 +80,40 @@ fn functions_are_accurate_and_keep_nan() {
             }
         });
     }
+}
+
+/// Normal numbers are the quantiles of the uniform ones of the same stream, and so have their moments.
+#[test]
+fn normal_numbers_are_quantiles() {
+    let mut graph = Graph::new();
+    graph.input("x", &[1], Element::F32);
+    let data = [Tensor::f32(&[256, 1], vec![0.0; 256]).unwrap()];
+    let rows = Shape::batched(&[256]);
+    let z = graph.random_normal(&rows).unwrap();
+    graph.output("normal", z).unwrap();
+    let steps = steps(&[256], &[]);
+    let n = 65_536;
+    let check = |what: &str, found: &[f32]| {
+        let mut moments = [0.0; 2];
+        for (i, &z) in found.iter().enumerate() {
+            let z = f64::from(z);
+            let uniform = f64::from(crate::graph::random::uniform(steps[0].key, 0, i as u32));
+            let half_interval = 2f64.powi(-25);
+            let p = uniform + half_interval;
+            // Φ(z) off by the density times the error of z: 2⁻²¹ of it from the fit, as much from rounding.
+            let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            let lower = special::erfc(-z / std::f64::consts::SQRT_2) / 2.0;
+            let bound = density * z.abs() * 2f64.powi(-20);
+            assert!((lower - p).abs() <= bound, "{what}: {z} stands at {lower}, expected {p}");
+            moments[0] += z / f64::from(n);
+            moments[1] += z * z / f64::from(n);
+        }
+        // Five standard errors: 1/√n of the mean, √(2/n) of the variance.
+        assert!(moments[0].abs() <= 5.0 / f64::from(n).sqrt(), "{what}: mean {}", moments[0]);
+        assert!((moments[1] - 1.0).abs() <= 5.0 * (2.0 / f64::from(n)).sqrt(), "{what}: {moments:?}");
+    };
+    check("CPU", &run_cpu(&graph, FUSED, &data, (&[], &steps), &[]).outputs[0]);
+    compare(&graph, &data, (&[], &steps), &[], |what, found, _| check(what, &found.outputs[0]));
 }
 
 #[test]

@@ -173,12 +173,16 @@ fn window(size: [usize; 2], stride: [usize; 2], pad: [usize; 2]) -> Window {
     Window { height: axis(0, 0), width: axis(1, pad[1]) }
 }
 
-const UNARY: [Unary; 11] = [
+const UNARY: [Unary; 15] = [
     Unary::Negate,
     Unary::Abs,
     Unary::Sign,
     Unary::Exp,
     Unary::Log,
+    Unary::Expm1,
+    Unary::Log1p,
+    Unary::Erf,
+    Unary::Erfc,
     Unary::Sqrt,
     Unary::Tanh,
     Unary::Sigmoid,

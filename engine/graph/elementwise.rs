@@ -1,5 +1,7 @@
 //! Functions of one, two or three elements, with NumPy's broadcasting. Each derivative is one arm.
 
+use std::f32::consts::FRAC_2_SQRT_PI;
+
 use super::op::{Binary, Comparison, Element, Op, Unary};
 use super::{Graph, NodeId};
 use crate::error::{Error, Result};
@@ -139,6 +141,15 @@ impl Graph {
             Unary::Sign | Unary::Detach => return Ok(None),
             Unary::Exp => y,
             Unary::Log => return Ok(Some(self.divide(g, x)?)),
+            // Not y + 1: it would lose all but the last bits of what is far below 0.
+            Unary::Expm1 => self.unary(Unary::Exp, x),
+            Unary::Log1p => {
+                let one = self.constant(1.0);
+                let above = self.add(one, x)?;
+                return Ok(Some(self.divide(g, above)?));
+            }
+            Unary::Erf => self.bell(x, FRAC_2_SQRT_PI)?,
+            Unary::Erfc => self.bell(x, -FRAC_2_SQRT_PI)?,
             Unary::Sqrt => {
                 let twice = self.scale(y, 2.0)?;
                 return Ok(Some(self.divide(g, twice)?));
@@ -161,6 +172,14 @@ impl Graph {
             }
         };
         Ok(Some(self.multiply(g, derivative)?))
+    }
+
+    /// `height` · e^−x²
+    fn bell(&mut self, x: NodeId, height: f32) -> Result<NodeId> {
+        let square = self.multiply(x, x)?;
+        let below = self.unary(Unary::Negate, square);
+        let bell = self.unary(Unary::Exp, below);
+        self.scale(bell, height)
     }
 
     /// The gradients of both operands from the gradient `g` of the result.

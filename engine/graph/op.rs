@@ -28,6 +28,14 @@ pub enum Unary {
     Exp,
     /// ln x
     Log,
+    /// eˣ − 1, as accurate near 0 as anywhere
+    Expm1,
+    /// ln(1 + x), as accurate near 0 as anywhere
+    Log1p,
+    /// the error function, 2/√π · ∫₀ˣ e^−t² dt
+    Erf,
+    /// 1 − erf x, as accurate far above 0 as anywhere
+    Erfc,
     /// √x
     Sqrt,
     /// tanh x

@@ -235,9 +235,8 @@ const DEAR: usize = 4;
 
 fn own_cost(op: &Op) -> usize {
     match op {
-        Op::Unary(Unary::Exp | Unary::Log | Unary::Tanh | Unary::Sigmoid | Unary::Softplus | Unary::Sqrt) => {
-            8
-        }
+        Op::Unary(Unary::Negate | Unary::Abs | Unary::Sign | Unary::Relu | Unary::Detach) => 1,
+        Op::Unary(_) => 8,
         Op::Binary(crate::graph::Binary::Divide) => 4,
         op if op.is_elementwise() || op.is_movement() => 1,
         _ => 0,

@@ -1,6 +1,6 @@
 //! Functions of the elements, under NumPy's broadcasting.
 
-use super::{Value, offsets, strides};
+use super::{Value, offsets, special, strides};
 use crate::graph::{Binary, Comparison, Element, Unary};
 
 /// `function` of the elements of `inputs` that stand at each place of `shape`.
@@ -35,6 +35,10 @@ pub fn unary(function: Unary, x: f64) -> f64 {
         }
         Unary::Exp => x.exp(),
         Unary::Log => x.ln(),
+        Unary::Expm1 => x.exp_m1(),
+        Unary::Log1p => x.ln_1p(),
+        Unary::Erf => special::erf(x),
+        Unary::Erfc => special::erfc(x),
         Unary::Sqrt => x.sqrt(),
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),

@@ -7,6 +7,7 @@ mod contract;
 mod elementwise;
 mod movement;
 mod reduce;
+pub(crate) mod special;
 #[cfg(test)]
 mod tests;
 mod window;

@@ -112,6 +112,31 @@ fn unary_functions_stay_finite_far_out() {
     assert_eq!(values(&mut case, Unary::Tanh), [-1.0, 0.0, 1.0]);
 }
 
+/// Against the values of C's library.
+#[test]
+fn error_functions() {
+    for (x, erf, erfc) in [
+        (1e-10, 1.1283791670955126e-10, 0.999999999887162),
+        (0.3, 0.3286267594591274, 0.6713732405408726),
+        (0.75, 0.7111556336535151, 0.28884436634648486),
+        (1.5, 0.9661051464753108, 0.033894853524689274),
+        (1.99, 0.995111413199617, 0.004888586800383003),
+        (2.0, 0.9953222650189527, 0.004677734981047265),
+        (3.5, 0.9999992569016276, 7.430983723414128e-07),
+        (9.0, 1.0, 4.13703174651381e-37),
+        (26.0, 1.0, 5.663192408856143e-296),
+    ] {
+        for (found, exact) in [
+            (special::erf(x), erf),
+            (special::erf(-x), -erf),
+            (special::erfc(x), erfc),
+            (special::erfc(-x), 2.0 - erfc),
+        ] {
+            assert!((found - exact).abs() <= 1e-13 * f64::abs(exact), "{x}: {found} is not {exact}");
+        }
+    }
+}
+
 #[test]
 fn broadcasting_matches_axes_from_the_last() {
     let mut case = Case::new(2);
