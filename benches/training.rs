@@ -2,12 +2,11 @@
 //! `cargo bench --bench training -- WORKLOAD [DEVICE]`, WORKLOAD `signs_cnn` or `fashion_mlp`, DEVICE as in
 //! `GRADUS_DEVICE`. One epoch warms up; the median of the three that follow counts.
 
-use std::ops::ControlFlow;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use gradus::graph::random::{Key, uniform};
-use gradus::model::{Callback, Logs};
+use gradus::model::{Callback, Logs, Training};
 use gradus::{Conv2D, Dense, Device, FitOptions, Flatten, MaxPooling2D, Result, Sequential, Sgd, Tensor};
 
 fn main() -> Result<()> {
@@ -44,14 +43,15 @@ impl Times {
 }
 
 impl Callback for Times {
-    fn on_epoch_begin(&mut self, _epoch: usize) {
+    fn on_epoch_begin(&mut self, _epoch: usize, _training: &mut Training<'_>) -> Result<()> {
         self.start = Instant::now();
+        Ok(())
     }
 
-    fn on_epoch_end(&mut self, _epoch: usize, _logs: &Logs) -> Result<ControlFlow<()>> {
+    fn on_epoch_end(&mut self, _epoch: usize, _logs: &mut Logs, _training: &mut Training<'_>) -> Result<()> {
         let sent = self.sender.send(self.start.elapsed().as_secs_f64());
         sent.expect("the receiver lives as long as the training");
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 }
 

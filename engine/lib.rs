@@ -53,7 +53,12 @@ mod kernels_tests;
 
 pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
-pub use model::{Callback, Device, FitOptions, History, Logs, Sequential};
+pub use model::callbacks::{
+    CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN,
+};
+#[cfg(feature = "hdf5")]
+pub use model::callbacks::{ModelCheckpoint, SaveFreq};
+pub use model::{Callback, Device, FitOptions, History, Logs, Sequential, Training};
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};
 pub use train::optimizers::{Adam, Sgd};

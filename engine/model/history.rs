@@ -22,7 +22,8 @@ impl Logs {
         self.0.iter().map(|(name, &value)| (name.as_str(), value))
     }
 
-    pub(super) fn insert(&mut self, name: &str, value: f64) {
+    /// Sets the value called `name`.
+    pub fn insert(&mut self, name: &str, value: f64) {
         self.0.insert(name.to_string(), value);
     }
 }

@@ -1,7 +1,7 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
 mod build;
-mod callback;
+pub mod callbacks;
 mod device;
 mod examples;
 mod fit;
@@ -18,10 +18,12 @@ mod session;
 mod summary;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
+mod training;
 mod weights;
 
-pub use callback::Callback;
+pub use callbacks::Callback;
 pub use device::Device;
 pub use history::{History, Logs};
 pub use options::FitOptions;
 pub use sequential::{Purpose, Sequential};
+pub use training::Training;

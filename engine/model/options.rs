@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::callback::Callback;
+use super::callbacks::Callback;
 use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;

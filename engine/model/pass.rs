@@ -1,5 +1,7 @@
 //! Steps over a data set, and the means of what they report.
 
+use std::ops::Range;
+
 use super::examples::Examples;
 use super::history::Logs;
 use super::session::{Loaded, Session};
@@ -47,25 +49,28 @@ impl Pass {
         self.batch_size.min(self.rows - i * self.batch_size)
     }
 
-    /// All steps. `scalars` gives the numbers of the step that it is told the index of.
+    /// The steps numbered `range`, which `first` steps have come before. `scalars` gives the numbers of the step
+    /// that so many have come before.
     pub fn steps(
         &self,
+        range: Range<usize>,
         seed: u64,
         first: u64,
         scalars: impl Fn(u64) -> Result<Vec<f32>>,
     ) -> Result<Vec<Step>> {
+        let start = range.start;
         let step = |i: usize| {
-            let number = first + i as u64;
+            let number = first + (i - start) as u64;
             let key = Key { seed, step: number as u32 };
             let scalars = scalars(number)?;
             Ok(Step { batch: self.batch(i), offset: i * self.batch_size, row: i, key, scalars })
         };
-        (0..self.count()).map(step).collect()
+        range.map(step).collect()
     }
 
     /// Runs all steps without scalars: an evaluation or a prediction.
     pub async fn run(&self, session: &mut Session) -> Result<Vec<Vec<f32>>> {
-        let steps = self.steps(0, 0, |_| Ok(Vec::new()))?;
+        let steps = self.steps(0..self.count(), 0, 0, |_| Ok(Vec::new()))?;
         session.engine().run(self.binding, &steps).await?;
         session.engine().outputs(self.binding).await
     }

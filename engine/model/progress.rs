@@ -1,11 +1,11 @@
 //! Training as it goes: a bar on a terminal, and a line for each epoch as Keras prints it.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::callback::Callback;
+use super::callbacks::Callback;
 use super::history::Logs;
+use super::training::Training;
 use crate::error::Result;
 
 /// Prints `Epoch 1/100` and `34/34 - 2s - 45ms/step - accuracy: 0.2000 - loss: 1.8000`.
@@ -13,6 +13,8 @@ use crate::error::Result;
 pub(super) struct Progress {
     epochs: usize,
     steps: usize,
+    /// Steps between two looks at the bar.
+    part: usize,
     started: Instant,
     bar: Bar,
 }
@@ -20,35 +22,44 @@ pub(super) struct Progress {
 impl Progress {
     /// Lines alone, or with a bar where `bar` asks for one and there is a terminal.
     pub fn new(bar: bool) -> Self {
-        Self { epochs: 0, steps: 0, started: Instant::now(), bar: Bar::new(bar) }
+        Self { epochs: 0, steps: 0, part: 1, started: Instant::now(), bar: Bar::new(bar) }
     }
 }
 
 impl Callback for Progress {
-    fn on_train_begin(&mut self, epochs: usize, steps: usize) {
-        (self.epochs, self.steps) = (epochs, steps);
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
+        (self.epochs, self.steps) = (training.epochs(), training.steps());
+        Ok(())
     }
 
-    fn on_epoch_begin(&mut self, epoch: usize) {
+    fn on_epoch_begin(&mut self, epoch: usize, training: &mut Training<'_>) -> Result<()> {
         print_line(&format!("Epoch {}/{}", epoch + 1, self.epochs));
         self.started = Instant::now();
+        self.part = if training.is_immediate() { 1 } else { self.steps.div_ceil(20) };
         self.bar.start(self.steps);
+        Ok(())
     }
 
-    fn wants_batches(&self) -> bool {
-        self.bar.is_shown()
+    fn next_batch(&self) -> Option<usize> {
+        self.bar.is_shown().then_some(self.part)
     }
 
-    fn on_batch_end(&mut self, done: usize, logs: &Logs) {
+    fn on_batch_end(&mut self, done: usize, training: &mut Training<'_>) -> Result<()> {
+        if !self.bar.is_shown() {
+            return Ok(());
+        }
+        // Reading a GPU's losses would wait for it: the bar then shows steps and time alone.
+        let logs = if training.is_immediate() { training.logs()? } else { Logs::default() };
         self.bar.advance(done, &format!("{} {logs}", per_step(self.started.elapsed(), done)));
+        Ok(())
     }
 
-    fn on_epoch_end(&mut self, _epoch: usize, logs: &Logs) -> Result<ControlFlow<()>> {
+    fn on_epoch_end(&mut self, _epoch: usize, logs: &mut Logs, _training: &mut Training<'_>) -> Result<()> {
         self.bar.clear();
         let (elapsed, steps) = (self.started.elapsed(), self.steps);
         let (seconds, pace) = (elapsed.as_secs_f64().round(), per_step(elapsed, steps));
         print_line(&format!("{steps}/{steps} - {seconds}s - {pace} - {logs}"));
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 }
 

@@ -179,6 +179,25 @@ impl Sequential {
         }
     }
 
+    /// The learning rate of the optimizer.
+    ///
+    /// # Errors
+    /// If the model is not compiled.
+    pub fn learning_rate(&self) -> Result<f64> {
+        Ok(self.compiled("learning_rate")?.optimizer.learning_rate())
+    }
+
+    /// Gives the optimizer another learning rate.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or `rate` is no number above 0; the old one stays then.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        let old = self.learning_rate()?;
+        let Some(compiled) = &mut self.compiled else { return Ok(()) };
+        compiled.optimizer.set_learning_rate(rate);
+        compiled.optimizer.check().inspect_err(|_| compiled.optimizer.set_learning_rate(old))
+    }
+
     pub(super) fn compiled(&self, call: &str) -> Result<&Compiled> {
         let problem = "the model has no loss and no optimizer yet";
         self.compiled.as_ref().ok_or_else(|| Error::order(call, problem, "call `compile` first"))

@@ -103,6 +103,11 @@ impl Session {
             self.reset_slots()?;
             self.newer = Newer::Host;
         }
+        self.push(built)
+    }
+
+    /// Brings the weights to the device, if the host has newer ones.
+    pub fn push(&mut self, built: &[BuiltLayer]) -> Result<()> {
         if self.newer == Newer::Host {
             for variable in ARENAS {
                 let arena = self.layout.pack(variable, built);

@@ -147,33 +147,6 @@ fn weights_come_back_from_a_file_and_others_are_refused() -> anyhow::Result<()> 
     Ok(())
 }
 
-#[test]
-fn callbacks_see_the_training_and_may_end_it() -> Result<()> {
-    struct Stop(std::sync::Arc<std::sync::atomic::AtomicUsize>);
-    impl Callback for Stop {
-        fn wants_batches(&self) -> bool {
-            true
-        }
-        fn on_batch_end(&mut self, done: usize, logs: &Logs) {
-            assert!(done <= 4 && logs.get("loss").is_some_and(f64::is_finite));
-            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        }
-        fn on_epoch_end(&mut self, epoch: usize, _logs: &Logs) -> Result<std::ops::ControlFlow<()>> {
-            Ok(if epoch == 1 {
-                std::ops::ControlFlow::Break(())
-            } else {
-                std::ops::ControlFlow::Continue(())
-            })
-        }
-    }
-    let (x, y) = samples();
-    let seen = std::sync::Arc::default();
-    let watched = compiled().fit(&x, &y, quiet().callback(Stop(std::sync::Arc::clone(&seen))))?;
-    assert_eq!((watched.epochs().len(), seen.load(std::sync::atomic::Ordering::Relaxed)), (2, 8));
-    assert_eq!(watched.epochs(), &compiled().fit(&x, &y, quiet())?.epochs()[..2]);
-    Ok(())
-}
-
 /// What is said when `call` fails.
 fn message<T>(result: Result<T>) -> String {
     result.err().map(|error| error.to_string()).unwrap_or_default()

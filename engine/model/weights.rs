@@ -24,6 +24,11 @@ impl Sequential {
         if let Some(session) = &mut self.session {
             session.pull(&mut self.built).await?;
         }
+        self.host_weights()
+    }
+
+    /// The host's copy of all weights.
+    pub(super) fn host_weights(&self) -> Result<Vec<Tensor>> {
         let weights = self.built.iter().flat_map(|layer| layer.weights.iter().zip(&layer.values));
         weights.map(|(weight, values)| Tensor::f32(&weight.shape, values.clone())).collect()
     }
@@ -33,6 +38,15 @@ impl Sequential {
     /// # Errors
     /// If there are more or fewer tensors than weights, or one has another shape; nothing is changed then.
     pub fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
+        self.put_weights(weights)?;
+        if let Some(session) = &mut self.session {
+            session.newer = Newer::Host;
+        }
+        Ok(())
+    }
+
+    /// Replaces the host's copy of all weights.
+    pub(super) fn put_weights(&mut self, weights: &[Tensor]) -> Result<()> {
         self.check_built("set_weights")?;
         let own: Vec<(&str, &Weight)> = self.named_weights().collect();
         if own.len() != weights.len() {
@@ -50,9 +64,6 @@ impl Sequential {
         let values = self.built.iter_mut().flat_map(|layer| &mut layer.values);
         for (values, tensor) in values.zip(weights) {
             *values = tensor.to_f32();
-        }
-        if let Some(session) = &mut self.session {
-            session.newer = Newer::Host;
         }
         Ok(())
     }
@@ -118,7 +129,17 @@ mod files {
         /// # Errors
         /// If the model is not built yet, or the file cannot be written.
         pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-            let mut tensors = self.get_weights()?.into_iter();
+            let weights = self.get_weights()?;
+            self.write_weights(path, weights)
+        }
+
+        /// Writes `weights`, which are this model's.
+        pub(in crate::model) fn write_weights(
+            &self,
+            path: impl AsRef<Path>,
+            weights: Vec<Tensor>,
+        ) -> Result<()> {
+            let mut tensors = weights.into_iter();
             let mut layers = Vec::new();
             for (layer, built) in self.layers.iter().zip(&self.built) {
                 let name = layer.name().to_string();

@@ -59,6 +59,14 @@ impl Optimizer for Adam {
         &["momentum", "velocity"]
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f64) {
+        self.learning_rate = rate;
+    }
+
     fn scalars(&self, step: u64) -> Vec<(&'static str, f32)> {
         let step = step as f64;
         let correction = (1.0 - self.beta_2.powf(step)).sqrt() / (1.0 - self.beta_1.powf(step));

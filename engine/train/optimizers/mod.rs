@@ -34,6 +34,12 @@ pub trait Optimizer: Send + Sync + Debug {
         &[]
     }
 
+    /// The learning rate.
+    fn learning_rate(&self) -> f64;
+
+    /// Takes another learning rate, from the next step on. [`Optimizer::check`] says whether it makes sense.
+    fn set_learning_rate(&mut self, rate: f64);
+
     /// The numbers of step `step`, counted from 1, that [`Optimizer::update`] takes as graph scalars.
     fn scalars(&self, step: u64) -> Vec<(&'static str, f32)>;
 

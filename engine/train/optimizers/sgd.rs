@@ -51,6 +51,14 @@ impl Optimizer for Sgd {
         if self.momentum == 0.0 { &[] } else { &["momentum"] }
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, rate: f64) {
+        self.learning_rate = rate;
+    }
+
     fn scalars(&self, _step: u64) -> Vec<(&'static str, f32)> {
         vec![("learning_rate", self.learning_rate as f32)]
     }

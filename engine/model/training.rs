@@ -1,0 +1,209 @@
+//! A training on its way: what `fit` runs, and what callbacks may see and change of it.
+
+use std::fmt;
+
+use super::callbacks::Callback;
+use super::history::{History, Logs};
+use super::pass::{Pass, permutation};
+use super::sequential::Sequential;
+use super::session::{Newer, Session};
+use crate::error::{Error, Result};
+use crate::schedule::Step;
+use crate::tensor::Tensor;
+use crate::train::optimizers::Optimizer;
+
+/// The training that a [`Callback`] follows.
+pub struct Training<'a> {
+    pub(super) model: &'a mut Sequential,
+    pub(super) session: &'a mut Session,
+    pub(super) pass: &'a Pass,
+    pub(super) check: Option<&'a Pass>,
+    pub(super) epochs: usize,
+    pub(super) seed: u64,
+    pub(super) shuffle: bool,
+    done: usize,
+    losses: Vec<f32>,
+    stopped: bool,
+}
+
+impl fmt::Debug for Training<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Training of {} epochs, {} of {} steps done", self.epochs, self.done, self.steps())
+    }
+}
+
+impl Training<'_> {
+    /// How many epochs were asked for.
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// Steps in an epoch.
+    pub fn steps(&self) -> usize {
+        self.pass.count()
+    }
+
+    /// Ends the training after the steps that are under way and their epoch's validation.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// The optimizer's learning rate.
+    ///
+    /// # Errors
+    /// None while a model is trained.
+    pub fn learning_rate(&self) -> Result<f64> {
+        self.model.learning_rate()
+    }
+
+    /// Gives the optimizer another learning rate, from the next step on and for later trainings.
+    ///
+    /// # Errors
+    /// If `rate` is no number above 0; the old one stays then.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        self.model.set_learning_rate(rate)
+    }
+
+    /// All weights as they are now, in the order of [`Sequential::get_weights`]. Waits for the device.
+    ///
+    /// # Errors
+    /// If the device fails, and in a browser, where nothing can be waited for.
+    pub fn weights(&mut self) -> Result<Vec<Tensor>> {
+        wait("weights", self.session.pull(&mut self.model.built))?;
+        self.model.host_weights()
+    }
+
+    /// Replaces all weights, in the order of [`Sequential::get_weights`].
+    ///
+    /// # Errors
+    /// If the tensors do not fit, or the device fails.
+    pub fn set_weights(&mut self, weights: &[Tensor]) -> Result<()> {
+        self.model.put_weights(weights)?;
+        self.session.newer = Newer::Host;
+        self.session.push(&self.model.built)
+    }
+
+    /// [`Sequential::save_weights`] of the weights as they are now. Waits for the device.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or the device fails.
+    #[cfg(feature = "hdf5")]
+    pub fn save_weights(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        let weights = self.weights()?;
+        self.model.write_weights(path, weights)
+    }
+
+    /// The means over the steps of this epoch that are done. Waits for the device.
+    ///
+    /// # Errors
+    /// If the device fails, and in a browser, where nothing can be waited for.
+    pub fn logs(&mut self) -> Result<Logs> {
+        let outputs = wait("logs", self.session.engine().outputs(self.pass.binding))?;
+        Ok(self.pass.means(&outputs, self.done))
+    }
+
+    /// The loss of each step's own batch, before its update; known when an epoch is over.
+    pub fn step_losses(&self) -> &[f32] {
+        &self.losses
+    }
+
+    /// Whether steps are done when they are handed to the device, so that nothing is ever waited for.
+    pub(super) fn is_immediate(&mut self) -> bool {
+        self.session.engine().is_immediate()
+    }
+}
+
+/// The result of a future, for which the thread waits.
+fn wait<T>(call: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+    if cfg!(target_arch = "wasm32") {
+        let remedy = "read weights and logs before or after the training";
+        return Err(Error::order(call, "a callback cannot wait for the device in a browser", remedy));
+    }
+    pollster::block_on(future)
+}
+
+impl<'a> Training<'a> {
+    pub(super) fn new(
+        model: &'a mut Sequential,
+        session: &'a mut Session,
+        passes: (&'a Pass, Option<&'a Pass>),
+    ) -> Self {
+        let ((pass, check), seed) = (passes, model.seed);
+        let losses = Vec::new();
+        Self { model, session, pass, check, epochs: 1, seed, shuffle: true, done: 0, losses, stopped: false }
+    }
+
+    pub(super) async fn run(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<History> {
+        let mut history = History::default();
+        callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(self))?;
+        for epoch in 0..self.epochs {
+            let logs = self.epoch(epoch, callbacks).await?;
+            history.push(logs, &self.losses);
+            if self.stopped {
+                break;
+            }
+        }
+        callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
+        Ok(history)
+    }
+
+    async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Logs> {
+        self.done = 0;
+        callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
+        if self.shuffle {
+            let order = permutation(self.pass.rows(), self.seed, self.model.epoch);
+            self.session.engine().set_order(self.pass.binding, &order)?;
+        }
+        self.run_steps(callbacks).await?;
+        self.model.epoch += 1;
+        let outputs = self.session.engine().outputs(self.pass.binding).await?;
+        let mut logs = self.pass.means(&outputs, self.done);
+        self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
+        if let Some(check) = self.check {
+            let outputs = check.run(self.session).await?;
+            for (name, value) in check.means(&outputs, check.count()).iter() {
+                logs.insert(&format!("val_{name}"), value);
+            }
+        }
+        callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
+        Ok(logs)
+    }
+
+    /// Runs the steps of an epoch, in parts if a callback wants to see them.
+    async fn run_steps(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<()> {
+        let count = self.pass.count();
+        while self.done < count && !(self.stopped && self.done > 0) {
+            let wanted = callbacks.iter().filter_map(|callback| callback.next_batch()).min();
+            let end = wanted.map_or(count, |steps| (self.done + steps.max(1)).min(count));
+            // Made part by part: a callback may have changed the learning rate.
+            let steps = self.steps_of(self.done..end)?;
+            self.session.newer = Newer::Device;
+            self.session.engine().run(self.pass.binding, &steps).await?;
+            self.model.step += steps.len() as u64;
+            self.done = end;
+            if wanted.is_some() {
+                callbacks.iter_mut().try_for_each(|callback| callback.on_batch_end(end, self))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps numbered `range` in their epoch.
+    fn steps_of(&self, range: std::ops::Range<usize>) -> Result<Vec<Step>> {
+        let optimizer = self.model.compiled("fit")?.optimizer.as_ref();
+        let names = &self.pass.loaded.scalars;
+        self.pass.steps(range, self.seed, self.model.step, |step| scalars(optimizer, step + 1, names))
+    }
+}
+
+/// The optimizer's numbers for step `step`, in the graph's order.
+fn scalars(optimizer: &dyn Optimizer, step: u64, names: &[String]) -> Result<Vec<f32>> {
+    let given = optimizer.scalars(step);
+    let find = |name: &String| {
+        given.iter().find(|(known, _)| known == name).map(|&(_, value)| value).ok_or_else(|| {
+            let place = format!("optimizer {:?}", optimizer.name());
+            Error::argument(place, "scalars", "without it", format!("a number called {name:?}"))
+        })
+    };
+    names.iter().map(find).collect()
+}
