@@ -23,6 +23,7 @@ mod max_pooling2d;
 mod normalization;
 mod pooling;
 mod recurrent;
+mod repeat_vector;
 mod rms_normalization;
 mod spatial;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
 pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
+pub use repeat_vector::RepeatVector;
 pub use rms_normalization::RMSNormalization;
 pub(crate) use spatial::shown;
 pub use spatial::{Padding, Size2};
@@ -173,7 +175,7 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
 
 type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
 
-const CLASSES: [(&str, Make); 19] = [
+const CLASSES: [(&str, Make); 20] = [
     ("Dense", |c| Dense::from_config(c).map(Into::into)),
     ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
     ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
@@ -181,6 +183,7 @@ const CLASSES: [(&str, Make); 19] = [
     ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
     ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
     ("Activation", |c| Activation::from_config(c).map(Into::into)),
+    ("RepeatVector", |c| RepeatVector::from_config(c).map(Into::into)),
     ("DropConnect", |c| DropConnect::from_config(c).map(Into::into)),
     ("SimpleRNN", |c| Recurrent::from_config("SimpleRNN", c).map(Into::into)),
     ("LSTM", |c| Recurrent::from_config("LSTM", c).map(Into::into)),

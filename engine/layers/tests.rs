@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Activation, AveragePooling2D, BatchNormalization, Bidirectional, Conv2D, Dense, DropConnect, Dropout,
     Flatten, GRU, GroupNormalization, LSTM, Layer, LayerNormalization, Masking, MaxPooling2D,
-    RMSNormalization, SimpleRNN, TimeDistributed, from_config,
+    RMSNormalization, RepeatVector, SimpleRNN, TimeDistributed, from_config,
 };
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
@@ -71,6 +71,7 @@ fn cases() -> Vec<Case> {
         case(Bidirectional::new(LSTM::new(2).return_sequences(true)), &[5, 3], &[5, 4], 96),
         case(TimeDistributed::new(Dense::new(2)), &[5, 3], &[5, 2], 8),
         case(Masking::new(), &[5, 3], &[5, 3], 0),
+        case(RepeatVector::new(4), &[3], &[4, 3], 0),
     ]
 }
 

@@ -63,6 +63,7 @@ RECURRENT += [
     case("TimeDistributed", [3, 4], layer=wrapped("Dense", units=2, activation="tanh")),
     case("TimeDistributed", [3, 5, 4, 2], layer=wrapped("Conv2D", filters=2, kernel_size=[2, 2])),
     case("Dense", [3, 2, 4], units=3, activation="sigmoid"),
+    case("RepeatVector", [4], n=3),
     case("Masking", [4, 3], {"masked": [[1, 2], [2, 0]]}),
     case("Embedding", [], {"integers": 7}, input_dim=7, output_dim=3),
     case("Embedding", [5], {"integers": 7}, input_dim=7, output_dim=4),
