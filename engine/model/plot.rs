@@ -47,14 +47,31 @@ const LARGEST: f64 = 1e300;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn line_chart(path: &Path, title: &str, y_label: &str, series: &[(&str, &[f64])]) -> Result<()> {
+    numbered_chart(path, title, ["epoch", y_label], 1, series)
+}
+
+/// [`line_chart`] over other numbers than epochs: `first`, `first` + 1, … along an axis called `labels[0]`, the values
+/// being called `labels[1]`.
+///
+/// # Errors
+/// If `series` is empty or the file cannot be written.
+pub fn numbered_chart(
+    path: &Path,
+    title: &str,
+    labels: [&str; 2],
+    first: i32,
+    series: &[(&str, &[f64])],
+) -> Result<()> {
     if series.is_empty() {
-        return Err(Error::argument("line_chart", "series", "empty", "at least one curve"));
+        return Err(Error::argument("plot", "series", "empty", "at least one curve"));
     }
-    write_file(path, &Chart::new(series).draw(title, y_label, series).png()?)
+    write_file(path, &Chart::new(first, series).draw(title, labels, series).png()?)
 }
 
 /// Where values lie on the picture.
 struct Chart {
+    /// The number of the first value.
+    first: f64,
     x: Axis,
     y: Axis,
     /// First column of the field, after the numbers of the y axis.
@@ -62,21 +79,26 @@ struct Chart {
 }
 
 impl Chart {
-    fn new(series: &[(&str, &[f64])]) -> Self {
-        let epochs = series.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    fn new(first: i32, series: &[(&str, &[f64])]) -> Self {
+        let count = series.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
         let y = Axis::around(series.iter().flat_map(|(_, values)| values.iter().copied()));
         let digits = y.ticks().map(|tick| y.number(tick).len()).max().unwrap_or(0);
-        Self { x: Axis::epochs(epochs), y, left: 28 + digits * Size::Small.advance() }
+        Self {
+            x: Axis::numbers(first.into(), count),
+            first: first.into(),
+            y,
+            left: 28 + digits * Size::Small.advance(),
+        }
     }
 
-    fn draw(&self, title: &str, y_label: &str, series: &[(&str, &[f64])]) -> Canvas {
+    fn draw(&self, title: &str, [x_label, y_label]: [&str; 2], series: &[(&str, &[f64])]) -> Canvas {
         let mut canvas = Canvas::new(WIDTH, HEIGHT, PAPER);
         canvas.rectangle((self.left, TOP), (RIGHT, BOTTOM), FIELD);
         self.draw_grid(&mut canvas);
         canvas.text(title, (self.left, 18), Align::Left, Size::Large, TITLE);
         canvas.text(y_label, (self.left, 54), Align::Left, Size::Small, LABEL);
         let middle = self.left.midpoint(RIGHT);
-        canvas.text("epoch", (middle, BOTTOM + 34), Align::Center, Size::Small, LABEL);
+        canvas.text(x_label, (middle, BOTTOM + 34), Align::Center, Size::Small, LABEL);
         draw_legend(&mut canvas, series);
         for (i, (_, values)) in series.iter().enumerate() {
             self.draw_curve(&mut canvas, values, SERIES[i % SERIES.len()]);
@@ -106,7 +128,7 @@ impl Chart {
         let mut run: Vec<Point> = Vec::new();
         for (i, &value) in values.iter().enumerate() {
             if drawable(value) {
-                run.push((self.column((i + 1) as f64), self.row(value)));
+                run.push((self.column(self.first + i as f64), self.row(value)));
             } else {
                 draw_run(canvas, &run, color);
                 run.clear();
@@ -115,8 +137,8 @@ impl Chart {
         draw_run(canvas, &run, color);
     }
 
-    fn column(&self, epoch: f64) -> f64 {
-        self.left as f64 + self.x.fraction(epoch) * (RIGHT - self.left) as f64
+    fn column(&self, number: f64) -> f64 {
+        self.left as f64 + self.x.fraction(number) * (RIGHT - self.left) as f64
     }
 
     fn row(&self, value: f64) -> f64 {
@@ -156,13 +178,13 @@ struct Axis {
 }
 
 impl Axis {
-    /// Epochs 1 to `count`; a single one stands in the middle.
-    fn epochs(count: usize) -> Self {
+    /// `count` numbers from `first` on; a single one stands in the middle.
+    fn numbers(first: f64, count: usize) -> Self {
         if count < 2 {
-            return Self { low: 0.5, high: 1.5, step: 1.0 };
+            return Self { low: first - 0.5, high: first + 0.5, step: 1.0 };
         }
-        let high = count as f64;
-        Self { low: 1.0, high, step: round_step(high - 1.0, 10.0).max(1.0) }
+        let high = first + (count - 1) as f64;
+        Self { low: first, high, step: round_step(high - first, 10.0).max(1.0) }
     }
 
     /// All drawable values with a margin; from 0 on where that costs little of the height.
@@ -262,7 +284,7 @@ mod tests {
     fn a_curve_passes_through_its_values() -> anyhow::Result<()> {
         let values = [0.0, 3.0, 1.0, 2.0, 2.0];
         let pixels = draw(&[("train", &values)])?;
-        let chart = Chart::new(&[("train", &values)]);
+        let chart = Chart::new(1, &[("train", &values)]);
         for (i, &value) in values.iter().enumerate() {
             let column = (chart.column((i + 1) as f64) as usize).min(RIGHT - 1);
             assert_eq!(pixels[chart.row(value) as usize * WIDTH + column], BLUE, "epoch {}", i + 1);
@@ -281,7 +303,7 @@ mod tests {
     fn nan_and_infinity_leave_gaps() -> anyhow::Result<()> {
         let values = [3.0, 2.0, f64::NAN, f64::INFINITY, 1.0, 0.5];
         let pixels = draw(&[("train", &values)])?;
-        let chart = Chart::new(&[("train", &values)]);
+        let chart = Chart::new(1, &[("train", &values)]);
         let columns = chart.column(2.0) as usize + 3..chart.column(5.0) as usize - 3;
         let gap = (TOP..BOTTOM).flat_map(|y| columns.clone().map(move |x| y * WIDTH + x));
         assert_eq!(gap.filter(|&i| pixels[i] == BLUE).count(), 0);
