@@ -58,6 +58,8 @@ pub use model::callbacks::{
 };
 #[cfg(feature = "hdf5")]
 pub use model::callbacks::{ModelCheckpoint, SaveFreq};
+#[cfg(not(target_arch = "wasm32"))]
+pub use model::search;
 pub use model::{Callback, Device, FitOptions, History, Logs, Sequential, Training};
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

@@ -236,6 +236,32 @@ impl Tensor {
         };
         Self::new(&shape, values)
     }
+
+    /// The rows `numbers`, copied in that order.
+    ///
+    /// # Errors
+    /// If there is no such row.
+    pub fn select_rows(&self, numbers: &[usize]) -> Result<Self> {
+        if let Some(&number) = numbers.iter().find(|&&number| number >= self.rows()) {
+            let expected = format!("less than {}, the number of rows", self.rows());
+            return Err(Error::argument("Tensor::select_rows", "row", number, expected));
+        }
+        let mut shape = self.shape.clone();
+        if let Some(rows) = shape.first_mut() {
+            *rows = numbers.len();
+        }
+        let values = match &self.values {
+            Values::F32(v) => Values::F32(self.rows_of(v, numbers)),
+            Values::U32(v) => Values::U32(self.rows_of(v, numbers)),
+            Values::U8 { bytes, scale } => Values::U8 { bytes: self.rows_of(bytes, numbers), scale: *scale },
+        };
+        Self::new(&shape, values)
+    }
+
+    fn rows_of<T: Copy>(&self, values: &[T], numbers: &[usize]) -> Vec<T> {
+        let length = self.row_len();
+        numbers.iter().flat_map(|&number| &values[number * length..][..length]).copied().collect()
+    }
 }
 
 impl From<&Tensor> for Arc<Tensor> {

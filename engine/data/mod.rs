@@ -3,7 +3,9 @@
 mod check;
 mod fashion_mnist;
 mod idx;
+mod k_fold;
 mod one_hot;
+mod permutation;
 #[cfg(feature = "hdf5")]
 mod signs;
 mod split;
@@ -12,7 +14,9 @@ mod standard_scaler;
 pub use check::{check_finite, check_labels};
 pub use fashion_mnist::{FashionMnist, load_fashion_mnist};
 pub use idx::{parse_idx, read_idx};
+pub use k_fold::{Fold, KFold};
 pub use one_hot::one_hot;
+pub(crate) use permutation::permutation;
 #[cfg(feature = "hdf5")]
 pub use signs::{Signs, load_signs};
 pub use split::{Split, split};

@@ -13,6 +13,9 @@ mod pass;
 pub mod plot;
 mod progress;
 mod run;
+// A browser has no clock.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod search;
 mod sequential;
 mod session;
 mod summary;

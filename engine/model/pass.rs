@@ -6,11 +6,8 @@ use super::examples::Examples;
 use super::history::Logs;
 use super::session::{Loaded, Session};
 use crate::error::Result;
-use crate::graph::random::{Key, philox};
+use crate::graph::random::Key;
 use crate::schedule::{BindingId, Step};
-
-/// The last word of the counter keeps these draws apart from those of weights and random nodes.
-const DOMAIN: u32 = 2;
 
 /// A program bound to a data set.
 #[derive(Debug)]
@@ -85,45 +82,5 @@ impl Pass {
             logs.insert(name, sum / samples as f64);
         }
         logs
-    }
-}
-
-/// The numbers 0 to `count` − 1 in an order that depends on `seed` and `epoch` alone (Fisher and Yates).
-pub(super) fn permutation(count: usize, seed: u64, epoch: u32) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    for i in (1..count).rev() {
-        let [word, ..] = philox([i as u32, epoch, 0, DOMAIN], [seed as u32, (seed >> 32) as u32]);
-        let j = (u64::from(word) * (i as u64 + 1)) >> 32;
-        order.swap(i, j as usize);
-    }
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::permutation;
-
-    #[test]
-    fn an_order_holds_each_sample_once() {
-        let order = permutation(1000, 7, 3);
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        assert!(sorted.iter().copied().eq(0..1000));
-        assert_eq!(order, permutation(1000, 7, 3));
-        assert_ne!(order, permutation(1000, 7, 4));
-        assert_ne!(order, permutation(1000, 8, 3));
-        assert_eq!(permutation(1, 0, 0), [0]);
-    }
-
-    /// Each of the 24 orders of four within five standard errors of its share.
-    #[test]
-    fn all_orders_are_equally_likely() {
-        let mut counts = std::collections::BTreeMap::new();
-        for epoch in 0..24_000 {
-            *counts.entry(permutation(4, 1, epoch)).or_insert(0.0) += 1.0;
-        }
-        assert_eq!(counts.len(), 24);
-        let deviation = (24_000.0_f64 * (1.0 / 24.0) * (23.0 / 24.0)).sqrt();
-        assert!(counts.values().all(|&n: &f64| (n - 1000.0).abs() <= 5.0 * deviation), "{counts:?}");
     }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::callbacks::Callback;
 use super::history::{History, Logs};
-use super::pass::{Pass, permutation};
+use super::pass::Pass;
 use super::sequential::Sequential;
 use super::session::{Newer, Session};
+use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
 use crate::tensor::Tensor;
