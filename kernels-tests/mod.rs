@@ -2,6 +2,7 @@
 
 use crate::gpu::kernels;
 
+mod activations;
 mod conv;
 mod differences;
 mod executor;

@@ -165,16 +165,10 @@ impl Config {
         default: ActivationFunction,
     ) -> Result<ActivationFunction> {
         let Some(value) = self.take(key) else { return Ok(default) };
-        if let Some(name) = value.as_str() {
-            return self.placed(name.try_into());
-        }
-        let slope = value.pointer("/config/negative_slope").and_then(Value::as_f64);
-        match (value.get("class_name").and_then(Value::as_str), slope) {
-            (Some("LeakyReLU"), Some(slope)) => {
-                Ok(ActivationFunction::LeakyRelu { negative_slope: slope as f32 })
-            }
-            _ => Err(self.wrong(key, &value, "a name, or a LeakyReLU layer")),
-        }
+        self.placed(ActivationFunction::from_config(&value)).map_err(|error| match error {
+            Error::Argument { place, found, expected, .. } => Error::argument(place, key, found, expected),
+            other => other,
+        })
     }
 
     /// A regularizer: its name, or Keras's object with a class name.

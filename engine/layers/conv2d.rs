@@ -202,7 +202,7 @@ impl Layer for Conv2D {
         let image = image_shape(&place, input)?;
         let window = self.padding.window(image, self.kernel_size, self.strides);
         let [rows, columns] = window_counts(&place, image, &window)?;
-        Ok(vec![rows, columns, self.filters])
+        self.kernel.activation.output_shape(&place, &[rows, columns, self.filters])
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {

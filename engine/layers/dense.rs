@@ -174,7 +174,9 @@ impl Layer for Dense {
             return Err(Error::argument(place, "rate", rate, "a share from 0 up to, but not including, 1"));
         }
         match *input {
-            [ref rest @ .., features] if features > 0 => Ok([rest, &[self.units]].concat()),
+            [ref rest @ .., features] if features > 0 => {
+                self.kernel.activation.output_shape(&place, &[rest, &[self.units]].concat())
+            }
             _ => {
                 let remedy = "give samples of at least one feature";
                 Err(Error::shape(place, "input", shown(input), "[None, …, features]", remedy))

@@ -119,7 +119,7 @@ fn options_of_the_wrong_kind_are_refused() {
     };
     refused("Dense", json!({}), "units is null, expected a whole number");
     refused("Dense", json!({ "units": -1 }), "units is -1");
-    refused("Dense", json!({ "units": 2, "activation": "selu" }), "leaky_relu");
+    refused("Dense", json!({ "units": 2, "activation": "seul" }), "leaky_relu");
     refused("Dense", json!({ "units": 2, "dtype": "float16" }), "float32");
     refused(
         "Dense",

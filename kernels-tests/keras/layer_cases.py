@@ -70,4 +70,11 @@ RECURRENT += [
     case("Embedding", [2, 3], {"integers": 9}, input_dim=9, output_dim=2, mask_zero=True),
 ]
 
-FAMILIES = {"normalization": NORMALIZATION, "recurrent": RECURRENT}
+ACTIVATIONS = [
+    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign",
+    "squareplus", "sparse_plus", "exponential", "tanh", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink",
+    "sigmoid", "log_sigmoid", "hard_sigmoid", "sparse_sigmoid", "hard_silu", "softmax", "log_softmax", "swish", "hard_swish",
+]
+CORE = [case("Activation", [3, 4], {"amplitude": 4.0}, activation=name) for name in ACTIVATIONS]
+
+FAMILIES = {"core": CORE, "normalization": NORMALIZATION, "recurrent": RECURRENT}

@@ -145,6 +145,11 @@ impl Layer for Recurrent {
         if self.units == 0 {
             return Err(Error::argument(place, "units", 0, "at least 1"));
         }
+        for function in [self.activation, self.recurrent_activation] {
+            if function == ActivationFunction::Glu {
+                return Err(Error::argument(place, "activation", "glu", "a function that keeps the shape"));
+            }
+        }
         match *input {
             [time, features] if time > 0 && features > 0 && self.return_sequences => {
                 Ok(vec![time, self.units])
