@@ -19,9 +19,12 @@ struct Options {
     /// Folder with the four IDX files, plain or gzipped
     #[arg(long)]
     data: Option<PathBuf>,
-    /// How often all images are seen
-    #[arg(long, default_value_t = 10)]
-    epochs: usize,
+    /// Trains on all 60,000 images, the test part for validation
+    #[arg(long)]
+    full: bool,
+    /// How often all images are seen [default: 10, or 20 with --full]
+    #[arg(long)]
+    epochs: Option<usize>,
     /// Images in a step
     #[arg(long, default_value_t = 32)]
     batch_size: usize,
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&options.out)?;
     let data = load_fashion_mnist(options.data.as_deref())?;
-    let images = IMAGES.min(data.train_x.rows());
+    let images = if options.full { data.train_x.rows() } else { IMAGES.min(data.train_x.rows()) };
     let (scaler, x) = StandardScaler::fit_transform(&flat(&data.train_x.slice_rows(0..images)?)?)?;
     let y = data.train_y.slice_rows(0..images)?;
 
@@ -66,10 +69,16 @@ fn run(options: &Options) -> Result<()> {
     println!("{}", model.summary()?);
 
     model.compile(Sgd::new(0.01), "sparse_categorical_crossentropy", &["accuracy"])?;
-    let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
-    let history = model.fit(x, y, fit.validation_split(0.2))?;
-    let test_x = scaler.transform(&flat(&data.test_x)?)?;
-    println!("Test: {}", model.evaluate(test_x, &data.test_y, options.batch_size)?);
+    let fit = FitOptions::new()
+        .epochs(options.epochs.unwrap_or(if options.full { 20 } else { 10 }))
+        .batch_size(options.batch_size);
+    let (test_x, test_y) = (scaler.transform(&flat(&data.test_x)?)?, data.test_y);
+    let fit = match options.full {
+        true => fit.validation_data(test_x.clone(), test_y.clone()),
+        false => fit.validation_split(0.2),
+    };
+    let history = model.fit(x, y, fit)?;
+    println!("Test: {}", model.evaluate(test_x, test_y, options.batch_size)?);
     draw(&history, &options.out)
 }
 

@@ -92,6 +92,33 @@ impl Config {
         value.as_f64().ok_or_else(|| self.wrong(key, &value, "a number"))
     }
 
+    /// Sizes that must be given as a list.
+    pub fn sizes(&mut self, key: &'static str) -> Result<Vec<isize>> {
+        let value = self.take(key).unwrap_or(Value::Null);
+        let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
+        let sizes = value.as_array().and_then(|list| list.iter().map(whole).collect());
+        sizes.ok_or_else(|| self.wrong(key, &value, "a list of whole numbers"))
+    }
+
+    /// Top, bottom, left and right: one number for all, two for height and width, or two pairs.
+    pub fn sides(&mut self, key: &'static str, default: [usize; 4]) -> Result<[usize; 4]> {
+        let Some(value) = self.take(key) else { return Ok(default) };
+        let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+        let pair = |v: &Value| match v.as_array().map(Vec::as_slice) {
+            Some([before, after]) => whole(before).zip(whole(after)),
+            Some(_) => None,
+            None => whole(v).map(|n| (n, n)),
+        };
+        let sides = match value.as_array().map(Vec::as_slice) {
+            Some([height, width]) => pair(height).zip(pair(width)),
+            Some(_) => None,
+            None => pair(&value).map(|both| (both, both)),
+        };
+        let expected = "a whole number, two, or two pairs";
+        let ((top, bottom), (left, right)) = sides.ok_or_else(|| self.wrong(key, &value, expected))?;
+        Ok([top, bottom, left, right])
+    }
+
     /// An axis or several, negative ones counted from the last.
     pub fn axes(&mut self, key: &'static str) -> Result<Vec<isize>> {
         let Some(value) = self.take(key) else { return Ok(vec![-1]) };

@@ -10,25 +10,32 @@ mod bidirectional;
 mod config;
 mod context;
 mod conv2d;
+mod cropping2d;
 mod dense;
 mod drop_connect;
 mod dropout;
 mod embedding;
 mod flatten;
+mod global_average_pooling2d;
+mod global_max_pooling2d;
 mod group_normalization;
 mod kernel_options;
 mod layer_normalization;
 mod masking;
 mod max_pooling2d;
 mod normalization;
+mod permute;
 mod pooling;
 mod recurrent;
 mod repeat_vector;
+mod reshape;
 mod rms_normalization;
 mod spatial;
 #[cfg(test)]
 mod tests;
 mod time_distributed;
+mod up_sampling2d;
+mod zero_padding2d;
 
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
@@ -39,21 +46,28 @@ pub use bidirectional::{Bidirectional, MergeMode};
 pub use config::Config;
 pub use context::{Context, Variables};
 pub use conv2d::Conv2D;
+pub use cropping2d::Cropping2D;
 pub use dense::Dense;
 pub use drop_connect::DropConnect;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
 pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
+pub use permute::Permute;
 pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
 pub use repeat_vector::RepeatVector;
+pub use reshape::Reshape;
 pub use rms_normalization::RMSNormalization;
 pub(crate) use spatial::shown;
 pub use spatial::{Padding, Size2};
 pub use time_distributed::TimeDistributed;
+pub use up_sampling2d::UpSampling2D;
+pub use zero_padding2d::ZeroPadding2D;
 
 use std::fmt::Debug;
 
@@ -175,7 +189,7 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
 
 type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
 
-const CLASSES: [(&str, Make); 20] = [
+const CLASSES: [(&str, Make); 27] = [
     ("Dense", |c| Dense::from_config(c).map(Into::into)),
     ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
     ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
@@ -183,6 +197,13 @@ const CLASSES: [(&str, Make); 20] = [
     ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
     ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
     ("Activation", |c| Activation::from_config(c).map(Into::into)),
+    ("Cropping2D", |c| Cropping2D::from_config(c).map(Into::into)),
+    ("GlobalAveragePooling2D", |c| GlobalAveragePooling2D::from_config(c).map(Into::into)),
+    ("GlobalMaxPooling2D", |c| GlobalMaxPooling2D::from_config(c).map(Into::into)),
+    ("Permute", |c| Permute::from_config(c).map(Into::into)),
+    ("Reshape", |c| Reshape::from_config(c).map(Into::into)),
+    ("UpSampling2D", |c| UpSampling2D::from_config(c).map(Into::into)),
+    ("ZeroPadding2D", |c| ZeroPadding2D::from_config(c).map(Into::into)),
     ("RepeatVector", |c| RepeatVector::from_config(c).map(Into::into)),
     ("DropConnect", |c| DropConnect::from_config(c).map(Into::into)),
     ("SimpleRNN", |c| Recurrent::from_config("SimpleRNN", c).map(Into::into)),

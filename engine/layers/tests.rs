@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    Activation, AveragePooling2D, BatchNormalization, Bidirectional, Conv2D, Dense, DropConnect, Dropout,
-    Flatten, GRU, GroupNormalization, LSTM, Layer, LayerNormalization, Masking, MaxPooling2D,
-    RMSNormalization, RepeatVector, SimpleRNN, TimeDistributed, from_config,
+    Activation, AveragePooling2D, BatchNormalization, Bidirectional, Conv2D, Cropping2D, Dense, DropConnect,
+    Dropout, Flatten, GRU, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, LSTM, Layer,
+    LayerNormalization, Masking, MaxPooling2D, Permute, RMSNormalization, RepeatVector, Reshape, SimpleRNN,
+    TimeDistributed, UpSampling2D, ZeroPadding2D, from_config,
 };
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
@@ -72,6 +73,13 @@ fn cases() -> Vec<Case> {
         case(TimeDistributed::new(Dense::new(2)), &[5, 3], &[5, 2], 8),
         case(Masking::new(), &[5, 3], &[5, 3], 0),
         case(RepeatVector::new(4), &[3], &[4, 3], 0),
+        case(ZeroPadding2D::new([1, 0, 2, 1]), &[4, 3, 2], &[5, 6, 2], 0),
+        case(Cropping2D::new([1, 0, 2, 1]), &[4, 5, 2], &[3, 2, 2], 0),
+        case(UpSampling2D::new((2, 3)), &[4, 3, 2], &[8, 9, 2], 0),
+        case(Reshape::new(&[3, -1]), &[4, 6], &[3, 8], 0),
+        case(Permute::new(&[3, 1, 2]), &[4, 6, 5], &[5, 4, 6], 0),
+        case(GlobalAveragePooling2D::new(), &[4, 6, 5], &[5], 0),
+        case(GlobalMaxPooling2D::new().keepdims(true), &[4, 6, 5], &[1, 1, 5], 0),
     ]
 }
 

@@ -77,4 +77,19 @@ ACTIVATIONS = [
 ]
 CORE = [case("Activation", [3, 4], {"amplitude": 4.0}, activation=name) for name in ACTIVATIONS]
 
-FAMILIES = {"core": CORE, "normalization": NORMALIZATION, "recurrent": RECURRENT}
+SPATIAL = [
+    case("ZeroPadding2D", [3, 4, 2]),
+    case("ZeroPadding2D", [3, 4, 2], padding=[[1, 0], [2, 3]]),
+    case("Cropping2D", [5, 6, 3], cropping=[[1, 0], [2, 1]]),
+    case("Cropping2D", [5, 6, 3], cropping=[1, 2]),
+    case("UpSampling2D", [3, 4, 2]),
+    case("UpSampling2D", [3, 4, 4], size=[2, 3]),
+    case("Reshape", [4, 6], target_shape=[3, -1, 2]),
+    case("Permute", [4, 3, 2], dims=[3, 1, 2]),
+    case("GlobalAveragePooling2D", [4, 3, 2]),
+    case("GlobalAveragePooling2D", [4, 3, 2], keepdims=True),
+    case("GlobalMaxPooling2D", [4, 3, 2]),
+    case("GlobalMaxPooling2D", [4, 3, 4], keepdims=True),
+]
+
+FAMILIES = {"core": CORE, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT}
