@@ -21,6 +21,11 @@ const HELD_OUT: i32 = 1960;
 /// Numbers are divided by this, so that they lie between 0 and 2.
 const SCALE: f32 = 100.0;
 
+/// A recurrent layer of so many units.
+type Make = fn(usize) -> Recurrent;
+
+const LAYERS: [(&str, Make); 3] = [("SimpleRNN", SimpleRNN::new), ("LSTM", LSTM::new), ("GRU", GRU::new)];
+
 /// Compares three recurrent networks on the sunspot numbers.
 #[derive(Parser)]
 struct Options {
@@ -64,9 +69,7 @@ fn run(options: &Options) -> Result<()> {
     let baseline = error(&stays, &truth);
     println!("{:<10} {baseline:.1} sunspots on average (root of the mean square)", "as before");
     let mut curves = vec![("truth".to_string(), truth.clone())];
-    let layers: [(&str, fn(usize) -> Recurrent); 3] =
-        [("SimpleRNN", SimpleRNN::new), ("LSTM", LSTM::new), ("GRU", GRU::new)];
-    for (name, layer) in layers {
+    for (name, layer) in LAYERS {
         let mut model = Sequential::new().add(layer(options.units)).add(Dense::new(1)).seed(options.seed);
         if let Some(device) = &options.device {
             model = model.device(Device::parse(device)?);
