@@ -21,9 +21,20 @@ const AXIS: Color = [148, 163, 184];
 const TITLE: Color = [15, 23, 42];
 const LABEL: Color = [71, 85, 105];
 
-/// Colours of the series, in order: blue, orange, green, purple, pink, cyan.
-const SERIES: [Color; 6] =
-    [[37, 99, 235], [234, 88, 12], [22, 163, 74], [147, 51, 234], [219, 39, 119], [8, 145, 178]];
+/// Colours of the series, in order: blue, orange, green, purple, pink, cyan, brown, grey.
+const SERIES: [Color; 8] = [
+    [37, 99, 235],
+    [234, 88, 12],
+    [22, 163, 74],
+    [147, 51, 234],
+    [219, 39, 119],
+    [8, 145, 178],
+    [146, 84, 12],
+    [71, 85, 105],
+];
+
+/// Pixels that names may take beside the label of the y axis.
+const LEGEND: usize = 640;
 
 /// Width of a curve: every pixel that holds a point of it is covered whole.
 const LINE: f64 = 2.6;
@@ -156,13 +167,19 @@ fn draw_run(canvas: &mut Canvas, run: &[Point], color: Color) {
 
 /// Names beside short strokes, right of the y label.
 fn draw_legend(canvas: &mut Canvas, series: &[(&str, &[f64])]) {
-    let mut right = RIGHT;
-    for (i, (name, _)) in series.iter().enumerate().rev() {
-        canvas.text(name, (right, 54), Align::Right, Size::Small, LABEL);
-        let end = right.saturating_sub(name.chars().count() * Size::Small.advance() + 10) as f64;
-        let row = 54.0 + Size::Small.height() as f64 / 2.0;
-        canvas.polyline(&[(end - 24.0, row), (end, row)], 4.0, SERIES[i % SERIES.len()]);
-        right = (end - 52.0).max(0.0) as usize;
+    let width = |(name, _): &(&str, &[f64])| name.chars().count() * Size::Small.advance() + 62;
+    // Many names take the title's row too.
+    let crowded = series.iter().map(width).sum::<usize>() > LEGEND;
+    let upper = if crowded { series.len() / 2 } else { 0 };
+    for (names, first, top) in [(&series[..upper], 0, 26), (&series[upper..], upper, 54)] {
+        let mut right = RIGHT;
+        for (i, (name, _)) in names.iter().enumerate().rev() {
+            canvas.text(name, (right, top), Align::Right, Size::Small, LABEL);
+            let end = right.saturating_sub(name.chars().count() * Size::Small.advance() + 10) as f64;
+            let row = (top + Size::Small.height() / 2) as f64;
+            canvas.polyline(&[(end - 24.0, row), (end, row)], 4.0, SERIES[(first + i) % SERIES.len()]);
+            right = (end - 52.0).max(0.0) as usize;
+        }
     }
 }
 
