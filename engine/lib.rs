@@ -63,4 +63,6 @@ pub use model::search;
 pub use model::{Callback, Device, FitOptions, History, Logs, Sequential, Training};
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};
-pub use train::optimizers::{Adam, Sgd};
+pub use train::optimizers::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, Optimizer, RmsProp, Sgd,
+};

@@ -16,6 +16,7 @@ mod indexing;
 mod layers;
 mod losses;
 mod matmul;
+mod optimizers;
 mod programs;
 mod random_graphs;
 mod regions;

@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::layers;
 use crate::model::{Device, FitOptions, Purpose, Sequential};
 use crate::tensor::Tensor;
-use crate::train::optimizers::{Adam, Optimizer, Sgd};
+use crate::train::optimizers::{self, Optimizer};
 
 /// The model of a run, compiled.
 pub fn model(golden: &Golden) -> Sequential {
@@ -31,15 +31,7 @@ impl TryFrom<OfGolden<'_>> for Box<dyn Optimizer> {
     type Error = crate::Error;
 
     fn try_from(OfGolden(json): OfGolden<'_>) -> crate::Result<Self> {
-        let config = &json["config"];
-        let rate = config["learning_rate"].as_f64().unwrap();
-        Ok(match json["class_name"].as_str() {
-            Some("SGD") => {
-                let momentum = config["momentum"].as_f64().unwrap();
-                Sgd::new(rate).momentum(momentum).nesterov(config["nesterov"] == true).into()
-            }
-            _ => Adam::new(rate).into(),
-        })
+        optimizers::from_config(json)
     }
 }
 
@@ -86,7 +78,8 @@ fn the_graph_follows_keras() {
         let expected = golden.numbers("step_loss_f64");
         for (step, expected) in expected.iter().enumerate() {
             let rows = golden.batch(step);
-            let scalars = optimizer.scalars(step as u64 + 1).iter().map(|s| f64::from(s.1)).collect();
+            let scalars = optimizers::scalars(optimizer.as_ref(), step as u64 + 1, &graph.scalars).unwrap();
+            let scalars = scalars.into_iter().map(f64::from).collect();
             let tensors = vec![x.slice_rows(rows.clone()).unwrap(), y.slice_rows(rows.clone()).unwrap()];
             let feed = Feed { batch: rows.len(), inputs: tensors, scalars, ..Feed::default() };
             let result = plain.step(&graph, &feed).unwrap();

@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::recurrent::Recurrent;
 use super::{ActivationFunction, Base, Layer, Padding, Size2};
 use crate::error::{Error, Result};
+pub use crate::train::config::Config;
+pub(super) use crate::train::config::merged;
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
@@ -30,35 +30,10 @@ const NEUTRAL: [(&str, &[&str]); 17] = [
     ("data_format", &["null", "\"channels_last\""]),
 ];
 
-/// A layer's options under Keras's keys, taken one by one; what nobody takes is refused.
-#[derive(Clone, Debug)]
-pub struct Config {
-    place: String,
-    options: Map<String, Value>,
-    known: BTreeSet<&'static str>,
-}
-
 impl Config {
-    /// The options of a layer of `class_name`.
-    ///
-    /// # Errors
-    /// If `config` is no JSON object.
-    pub fn new(class_name: &str, config: &Value) -> Result<Self> {
-        let place = format!("config of {class_name}");
-        let Some(options) = config.as_object() else {
-            return Err(Error::argument(place, "config", config, "a JSON object"));
-        };
-        Ok(Self { place, options: options.clone(), known: BTreeSet::new() })
-    }
-
-    /// Option `key`, unless it is missing or null.
-    pub fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.known.insert(key);
-        self.options.remove(key).filter(|value| !value.is_null())
-    }
-
     /// The name, whether it learns, and that the numbers are 32-bit floats.
     pub fn base(&mut self) -> Result<Base> {
+        self.pass_over(&NEUTRAL);
         let mut base = Base::default();
         if let Some(name) = self.text("name")? {
             base.set_name(&name);
@@ -71,25 +46,6 @@ impl Config {
             }
         }
         Ok(base)
-    }
-
-    /// A whole number that must be given.
-    pub fn count(&mut self, key: &'static str) -> Result<usize> {
-        let value = self.take(key).unwrap_or(Value::Null);
-        let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
-        count.ok_or_else(|| self.wrong(key, &value, "a whole number"))
-    }
-
-    /// A number that must be given.
-    pub fn number(&mut self, key: &'static str) -> Result<f64> {
-        let value = self.take(key).unwrap_or(Value::Null);
-        value.as_f64().ok_or_else(|| self.wrong(key, &value, "a number"))
-    }
-
-    /// A number, or `default` where none is given.
-    pub fn number_or(&mut self, key: &'static str, default: f64) -> Result<f64> {
-        let Some(value) = self.take(key) else { return Ok(default) };
-        value.as_f64().ok_or_else(|| self.wrong(key, &value, "a number"))
     }
 
     /// Sizes that must be given as a list.
@@ -130,21 +86,6 @@ impl Config {
         axes.ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
     }
 
-    /// True or false.
-    pub fn flag(&mut self, key: &'static str, default: bool) -> Result<bool> {
-        let Some(value) = self.take(key) else { return Ok(default) };
-        value.as_bool().ok_or_else(|| self.wrong(key, &value, "true or false"))
-    }
-
-    /// A string.
-    pub fn text(&mut self, key: &'static str) -> Result<Option<String>> {
-        let Some(value) = self.take(key) else { return Ok(None) };
-        match value.as_str() {
-            Some(text) => Ok(Some(text.to_string())),
-            None => Err(self.wrong(key, &value, "a string")),
-        }
-    }
-
     /// Height and width: one number for both, or a list of two.
     pub fn size(&mut self, key: &'static str) -> Result<Option<Size2>> {
         let Some(value) = self.take(key) else { return Ok(None) };
@@ -168,16 +109,6 @@ impl Config {
     pub fn padding(&mut self) -> Result<Padding> {
         let name = self.text("padding")?;
         name.map_or(Ok(Padding::Valid), |name| self.placed(name.as_str().try_into()))
-    }
-
-    /// An option that gradus has but one setting for, spelt in any of the ways of `allowed`.
-    pub fn only(&mut self, key: &'static str, allowed: &[Value]) -> Result<()> {
-        match self.take(key) {
-            Some(value) if !allowed.contains(&value) => {
-                Err(self.wrong(key, &value, &format!("{}, the only one there is", allowed[0])))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// An activation function: its name, or a layer that is one.
@@ -245,44 +176,6 @@ impl Config {
             None => Err(self.wrong(key, &value, "a name, or an object with a class_name")),
         }
     }
-
-    /// Refuses every option that nobody took.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] that names the option and lists the known ones.
-    pub fn finish(self) -> Result<()> {
-        let neutral = |key: &str, value: &Value| {
-            let text = value.to_string();
-            NEUTRAL.iter().any(|(known, values)| *known == key && values.contains(&text.as_str()))
-        };
-        let Some((key, value)) = self.options.iter().find(|(key, value)| !neutral(key, value)) else {
-            return Ok(());
-        };
-        let known: Vec<&str> = self.known.iter().copied().collect();
-        let expected = format!("absent: the options are {}", known.join(", "));
-        Err(Error::argument(self.place, key, value, expected))
-    }
-
-    fn wrong(&self, key: &str, found: &Value, expected: &str) -> Error {
-        Error::argument(&self.place, key, found, expected)
-    }
-
-    fn placed<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| match error {
-            Error::Argument { argument, found, expected, .. } => {
-                Error::argument(&self.place, argument, found, expected)
-            }
-            other => other,
-        })
-    }
-}
-
-/// The options of both objects.
-pub(super) fn merged(mut options: Value, others: Value) -> Value {
-    if let (Value::Object(options), Value::Object(others)) = (&mut options, others) {
-        options.extend(others);
-    }
-    options
 }
 
 /// The options that every layer has, and those of `own`.

@@ -7,7 +7,7 @@ use crate::tensor::{Shape, Tensor, Values};
 use crate::train::constraints::Constraint;
 use crate::train::losses::{Logits, Loss, Prediction, Targets};
 use crate::train::metrics::Metric;
-use crate::train::optimizers::Optimizer;
+use crate::train::optimizers::{self, Optimizer};
 
 /// The variable of the weights that learn, in every graph of a model.
 pub(super) const WEIGHTS: VariableId = VariableId(0);
@@ -156,22 +156,16 @@ fn update(
     constraints: &[(NodeId, Constraint)],
 ) -> Result<()> {
     let weights: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, WEIGHTS)).collect();
-    let slots: Vec<VariableId> =
-        optimizer.slots().iter().map(|name| graph.variable_like(name, WEIGHTS)).collect();
+    let slots = optimizers::slots(optimizer);
+    let slots: Vec<VariableId> = slots.iter().map(|slot| graph.variable_like(slot.name, WEIGHTS)).collect();
     if weights.is_empty() {
         return Ok(());
     }
     let gradients = graph.gradients(loss, &weights)?;
-    graph.enter(optimizer.name());
-    let gradient = graph.pack(WEIGHTS, &gradients)?;
-    let before = graph.read(WEIGHTS);
-    let slot_values: Vec<NodeId> = slots.iter().map(|&slot| graph.read(slot)).collect();
-    let after = optimizer.update(graph, before, gradient, &slot_values)?;
-    let weights = constrain(graph, after.weights, &weights, constraints)?;
+    graph.enter(optimizer.class_name());
+    let after = optimizers::add_step(graph, optimizer, WEIGHTS, &gradients, &slots)?;
+    let weights = constrain(graph, after, &weights, constraints)?;
     graph.assign(WEIGHTS, weights)?;
-    for (&slot, &value) in slots.iter().zip(&after.slots) {
-        graph.assign(slot, value)?;
-    }
     graph.enter("");
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::session::{Layout, Newer, Session};
 use crate::error::{Error, Result};
 use crate::graph::Element;
 use crate::tensor::Tensor;
+use crate::train::optimizers;
 
 impl Sequential {
     /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32. Every sample weighs alike.
@@ -159,8 +160,8 @@ impl Sequential {
     pub(super) async fn start_session(&mut self) -> Result<Session> {
         let row = self.input_shape.clone().unwrap_or_default();
         let stored = Stored { row, element: Element::F32, scale: 1.0 };
-        let slots = self.compiled.as_ref().map_or(&[][..], |compiled| compiled.optimizer.slots());
-        let layout = Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots);
+        let slots = self.compiled.as_ref().map(|compiled| optimizers::slots(compiled.optimizer.as_ref()));
+        let layout = Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default());
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.open().await?,

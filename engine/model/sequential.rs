@@ -8,7 +8,7 @@ use crate::layers::{Layer, shown};
 use crate::tensor::Tensor;
 use crate::train::losses::Loss;
 use crate::train::metrics::Metric;
-use crate::train::optimizers::Optimizer;
+use crate::train::optimizers::{self, Optimizer};
 
 /// Layers in a row.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Sequential {
         L: TryInto<Box<dyn Loss>, Error: Into<Error>>,
     {
         let optimizer = optimizer.try_into().map_err(Into::into)?;
-        optimizer.check()?;
+        optimizers::check(optimizer.as_ref())?;
         let loss = loss.try_into().map_err(Into::into)?;
         let metrics = metrics.iter().map(|&name| Metric::try_from(name)).collect::<Result<Vec<_>>>()?;
         if let Some(i) = (1..metrics.len()).find(|&i| metrics[..i].contains(&metrics[i])) {
@@ -179,23 +179,23 @@ impl Sequential {
         }
     }
 
-    /// The learning rate of the optimizer.
+    /// The learning rate of the optimizer's next step.
     ///
     /// # Errors
     /// If the model is not compiled.
     pub fn learning_rate(&self) -> Result<f64> {
-        Ok(self.compiled("learning_rate")?.optimizer.learning_rate())
+        Ok(self.compiled("learning_rate")?.optimizer.base().learning_rate(self.step))
     }
 
     /// Gives the optimizer another learning rate.
     ///
     /// # Errors
-    /// If the model is not compiled, or `rate` is no number above 0; the old one stays then.
+    /// If the model is not compiled, the rate follows a schedule, or `rate` is no number above 0; the old one stays
+    /// then.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        let old = self.learning_rate()?;
-        let Some(compiled) = &mut self.compiled else { return Ok(()) };
-        compiled.optimizer.set_learning_rate(rate);
-        compiled.optimizer.check().inspect_err(|_| compiled.optimizer.set_learning_rate(old))
+        self.compiled("set_learning_rate")?;
+        let optimizer = self.compiled.as_mut().map(|compiled| compiled.optimizer.base_mut());
+        optimizer.map_or(Ok(()), |base| base.set_learning_rate(rate))
     }
 
     pub(super) fn compiled(&self, call: &str) -> Result<&Compiled> {

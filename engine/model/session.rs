@@ -7,6 +7,7 @@ use super::sequential::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Options, ProgramId, schedule};
+use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.
 const ARENAS: [VariableId; 3] = [WEIGHTS, FROZEN, STATES];
@@ -19,20 +20,26 @@ pub(super) enum Newer {
     Neither,
 }
 
+/// The variable of an optimizer's slot number `slot`: they come behind the model's own.
+fn slot_variable(slot: usize) -> VariableId {
+    VariableId(STATES.0 + 1 + slot)
+}
+
 /// Where the weights lie in the variables, and what the optimizer remembers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layout {
     pub variables: Vec<Variable>,
+    slots: Vec<Slot>,
     pub parameters: Vec<Parameter>,
 }
 
 impl Layout {
     /// The layout of the weights of `graph`, and of an optimizer with `slots`.
-    pub fn new(graph: &Graph, slots: &[&str]) -> Self {
+    pub fn new(graph: &Graph, slots: Vec<Slot>) -> Self {
         let mut variables = graph.variables[..=STATES.0].to_vec();
         let segments = variables[WEIGHTS.0].segments;
-        variables.extend(slots.iter().map(|name| Variable { name: name.to_string(), segments }));
-        Self { variables, parameters: graph.parameters.clone() }
+        variables.extend(slots.iter().map(|slot| Variable { name: slot.name.to_string(), segments }));
+        Self { variables, slots, parameters: graph.parameters.clone() }
     }
 
     /// The arena of `variable`, filled with the host's weights.
@@ -84,7 +91,7 @@ pub(super) struct Session {
 
 impl Session {
     pub fn new(opened: Opened) -> Self {
-        let layout = Layout { variables: Vec::new(), parameters: Vec::new() };
+        let layout = Layout { variables: Vec::new(), slots: Vec::new(), parameters: Vec::new() };
         Self { opened, newer: Newer::Host, layout, loaded: Vec::new() }
     }
 
@@ -124,13 +131,21 @@ impl Session {
         self.reset_slots()
     }
 
-    /// Sets what the optimizer remembers to zero.
+    /// Sets what the optimizer remembers to what it starts from.
     fn reset_slots(&mut self) -> Result<()> {
-        for (i, variable) in self.layout.variables.iter().enumerate().skip(STATES.0 + 1) {
-            let zeros = vec![0.0; variable.segments * SEGMENT];
-            self.opened.engine.write_variable(VariableId(i), &zeros)?;
+        for (i, slot) in self.layout.slots.iter().enumerate() {
+            let id = slot_variable(i);
+            let start = vec![slot.start; self.layout.variables[id.0].segments * SEGMENT];
+            self.opened.engine.write_variable(id, &start)?;
         }
         Ok(())
+    }
+
+    /// Lets the weights that learn become what slot number `slot` holds.
+    pub async fn adopt(&mut self, slot: usize) -> Result<()> {
+        let values = self.opened.engine.read_variable(slot_variable(slot)).await?;
+        self.newer = Newer::Device;
+        self.opened.engine.write_variable(WEIGHTS, &values)
     }
 
     /// Unloads all programs.

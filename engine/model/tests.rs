@@ -167,7 +167,7 @@ fn bad_calls_say_what_to_do() -> Result<()> {
     let twice = Sequential::new().add(Dense::new(1).name("a")).add(Dense::new(1).name("a"));
     assert!(message(twice.device(Device::cpu()).predict(&x, None)).contains("\"a\", used twice"));
     let mut model = classifier();
-    assert!(message(model.compile("rmsprop", "mse", &[])).contains("one of sgd, adam"));
+    assert!(message(model.compile("rmsprob", "mse", &[])).contains("one of sgd, adam"));
     assert!(message(model.compile("sgd", "hinges", &[])).contains("mean_squared_error"));
     assert!(message(model.compile("sgd", "mse", &["f1"])).contains("categorical_accuracy"));
     assert!(message(model.compile("sgd", "mse", &["acc", "accuracy"])).contains("given twice"));

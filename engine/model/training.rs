@@ -11,7 +11,7 @@ use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
 use crate::tensor::Tensor;
-use crate::train::optimizers::Optimizer;
+use crate::train::optimizers;
 
 /// The training that a [`Callback`] follows.
 pub struct Training<'a> {
@@ -144,6 +144,9 @@ impl<'a> Training<'a> {
                 break;
             }
         }
+        if let Some(average) = optimizers::average(self.model.compiled("fit")?.optimizer.as_ref()) {
+            self.session.adopt(average).await?;
+        }
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
         Ok(history)
     }
@@ -193,18 +196,7 @@ impl<'a> Training<'a> {
     fn steps_of(&self, range: std::ops::Range<usize>) -> Result<Vec<Step>> {
         let optimizer = self.model.compiled("fit")?.optimizer.as_ref();
         let names = &self.pass.loaded.scalars;
-        self.pass.steps(range, self.seed, self.model.step, |step| scalars(optimizer, step + 1, names))
+        self.pass
+            .steps(range, self.seed, self.model.step, |step| optimizers::scalars(optimizer, step + 1, names))
     }
-}
-
-/// The optimizer's numbers for step `step`, in the graph's order.
-fn scalars(optimizer: &dyn Optimizer, step: u64, names: &[String]) -> Result<Vec<f32>> {
-    let given = optimizer.scalars(step);
-    let find = |name: &String| {
-        given.iter().find(|(known, _)| known == name).map(|&(_, value)| value).ok_or_else(|| {
-            let place = format!("optimizer {:?}", optimizer.name());
-            Error::argument(place, "scalars", "without it", format!("a number called {name:?}"))
-        })
-    };
-    names.iter().map(find).collect()
 }

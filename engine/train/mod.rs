@@ -1,11 +1,13 @@
 //! What training needs besides layers: initializers, losses, metrics, optimizers, regularizers, constraints.
 
+pub mod config;
 pub mod constraints;
 pub mod initializers;
 pub mod losses;
 pub mod metrics;
 pub mod optimizers;
 pub mod regularizers;
+pub mod schedules;
 
 use crate::error::{Error, Result};
 

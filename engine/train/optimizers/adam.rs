@@ -1,6 +1,12 @@
-use super::{Optimizer, Update, check_decay, check_rate};
-use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Unary};
+use serde_json::{Value, json};
+
+use super::arithmetic::{approach, approach_square, root_raised};
+use super::base::{check_from_0, check_share};
+use super::{Base, Optimizer, Slot, Start, Update};
+use crate::error::Result;
+use crate::graph::{Binary, Graph};
+use crate::train::config::Config;
+use crate::train::schedules::LearningRate;
 
 /// Adam (Kingma and Ba 2015), in Keras's form, where ε stands beside √v after the correction of the bias.
 ///
@@ -11,12 +17,31 @@ use crate::graph::{Graph, NodeId, Unary};
 /// use gradus::Adam;
 /// let optimizer = Adam::new(0.001).beta_1(0.9).beta_2(0.999).epsilon(1e-7);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Adam {
-    learning_rate: f64,
+    class_name: &'static str,
+    base: Base,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
+    amsgrad: bool,
+}
+
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter 2019).
+///
+/// ```
+/// use gradus::{AdamW, Optimizer};
+/// let optimizer = AdamW::new(0.001).weight_decay(0.01).exclude_from_weight_decay(&["bias"]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AdamW;
+
+#[expect(clippy::new_ret_no_self, reason = "Keras has two names for what is one optimizer here")]
+impl AdamW {
+    /// Adam with a weight decay of 0.004. Keras's default rate is 0.001.
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Adam {
+        Adam { class_name: "AdamW", ..Adam::new(learning_rate).weight_decay(0.004) }
+    }
 }
 
 impl Default for Adam {
@@ -27,8 +52,9 @@ impl Default for Adam {
 
 impl Adam {
     /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-7. Keras's default rate is 0.001.
-    pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Self {
+        let base = Base::new(learning_rate);
+        Self { class_name: "Adam", base, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 
     /// How slowly the mean of the gradients forgets. Default 0.9.
@@ -48,67 +74,76 @@ impl Adam {
         self.epsilon = epsilon;
         self
     }
+
+    /// Whether the largest v so far divides, not the last (Reddi et al. 2018). Default false.
+    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+        self.amsgrad = amsgrad;
+        self
+    }
+
+    pub(super) fn from_config(default: Self, config: &mut Config) -> Result<Self> {
+        Ok(Self {
+            class_name: default.class_name,
+            base: default.base.configured(config)?,
+            beta_1: config.number_or("beta_1", default.beta_1)?,
+            beta_2: config.number_or("beta_2", default.beta_2)?,
+            epsilon: config.number_or("epsilon", default.epsilon)?,
+            amsgrad: config.flag("amsgrad", default.amsgrad)?,
+        })
+    }
 }
 
 impl Optimizer for Adam {
-    fn name(&self) -> &'static str {
-        "adam"
+    fn class_name(&self) -> &'static str {
+        self.class_name
     }
 
-    fn slots(&self) -> &'static [&'static str] {
-        &["momentum", "velocity"]
+    fn base(&self) -> &Base {
+        &self.base
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
     }
 
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.learning_rate = rate;
+    fn options(&self) -> Value {
+        json!({
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        })
     }
 
-    fn scalars(&self, step: u64) -> Vec<(&'static str, f32)> {
-        let step = step as f64;
-        let correction = (1.0 - self.beta_2.powf(step)).sqrt() / (1.0 - self.beta_1.powf(step));
-        vec![("step_size", (self.learning_rate * correction) as f32)]
+    fn slots(&self) -> Vec<Slot> {
+        let names = ["momentum", "velocity", "velocity_hat"];
+        names[..if self.amsgrad { 3 } else { 2 }].iter().copied().map(Slot::new).collect()
     }
 
-    fn update(
-        &self,
-        graph: &mut Graph,
-        weights: NodeId,
-        gradient: NodeId,
-        slots: &[NodeId],
-    ) -> Result<Update> {
-        let &[mean, square] = slots else {
-            return Err(Error::argument("Adam::update", "number of slots", slots.len(), "2"));
-        };
-        let mean = approach(graph, mean, gradient, 1.0 - self.beta_1)?;
-        let squared = graph.multiply(gradient, gradient)?;
-        let square = approach(graph, square, squared, 1.0 - self.beta_2)?;
+    fn scalars(&self, update: u64, rate: f64) -> Vec<(&'static str, f32)> {
+        let update = update as f64;
+        let correction = (1.0 - self.beta_2.powf(update)).sqrt() / (1.0 - self.beta_1.powf(update));
+        vec![("step_size", (rate * correction) as f32)]
+    }
+
+    fn update(&self, graph: &mut Graph, start: &Start<'_>) -> Result<Update> {
+        let mean = approach(graph, start.slots[0], start.gradient, 1.0 - self.beta_1)?;
+        let square = approach_square(graph, start.slots[1], start.gradient, 1.0 - self.beta_2)?;
+        let (mut slots, mut divisor) = (vec![mean, square], square);
+        if self.amsgrad {
+            divisor = graph.binary(Binary::Maximum, start.slots[2], square)?;
+            slots.push(divisor);
+        }
         let size = graph.scalar("step_size");
         let change = graph.multiply(mean, size)?;
-        let root = graph.unary(Unary::Sqrt, square);
-        let epsilon = graph.constant(self.epsilon as f32);
-        let divisor = graph.add(root, epsilon)?;
+        let divisor = root_raised(graph, divisor, self.epsilon)?;
         let change = graph.divide(change, divisor)?;
-        Ok(Update { weights: graph.subtract(weights, change)?, slots: vec![mean, square] })
+        Ok(Update { weights: graph.subtract(start.weights, change)?, slots })
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("Adam", self.learning_rate)?;
-        check_decay("Adam", "beta_1", self.beta_1)?;
-        check_decay("Adam", "beta_2", self.beta_2)?;
-        if self.epsilon >= 0.0 {
-            return Ok(());
-        }
-        Err(Error::argument("Adam", "epsilon", self.epsilon, "a number of at least 0, such as 1e-7"))
+        check_share(self.class_name, "beta_1", self.beta_1)?;
+        check_share(self.class_name, "beta_2", self.beta_2)?;
+        check_from_0(self.class_name, "epsilon", self.epsilon)
     }
-}
-
-/// `from` moved by the share `rate` of the way to `to`.
-fn approach(graph: &mut Graph, from: NodeId, to: NodeId, rate: f64) -> Result<NodeId> {
-    let way = graph.subtract(to, from)?;
-    let part = graph.scale(way, rate as f32)?;
-    graph.add(from, part)
 }

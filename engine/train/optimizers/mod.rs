@@ -1,19 +1,75 @@
 //! Optimizers: how gradients change weights.
 //!
 //! An update is elementwise arithmetic over the whole packed weights of a model, so that it is one kernel
-//! whatever the number of layers.
+//! whatever the number of layers; lengths of single weights add three.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod arithmetic;
+mod base;
+mod ftrl;
+mod lamb;
+mod lion;
+mod nadam;
+mod rmsprop;
+mod segments;
 mod sgd;
+mod step;
+#[cfg(test)]
+mod tests;
 
-pub use adam::Adam;
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
+pub use base::Base;
+pub use ftrl::Ftrl;
+pub use lamb::Lamb;
+pub use lion::Lion;
+pub use nadam::Nadam;
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+pub(crate) use step::{add_step, average, scalars, slots};
 
 use std::fmt::Debug;
 
+use serde_json::{Value, json};
+
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Parameter, VariableId};
 use crate::train::by_name;
+use crate::train::config::{Config, merged, object};
+
+/// Something that an optimizer remembers of each weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    /// Its name, such as `momentum`.
+    pub name: &'static str,
+    /// Its value before the first step.
+    pub start: f32,
+}
+
+impl Slot {
+    /// A slot that starts at 0.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, start: 0.0 }
+    }
+}
+
+/// What a step starts from: nodes of shape `[segments, 256]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The variable that the weights lie in: it knows where each parameter is.
+    pub variable: VariableId,
+    /// The weights.
+    pub weights: NodeId,
+    /// The gradient, as clipping has left it.
+    pub gradient: NodeId,
+    /// The slots, in the order of [`Optimizer::slots`].
+    pub slots: &'a [NodeId],
+}
 
 /// What a step leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,58 +80,230 @@ pub struct Update {
     pub slots: Vec<NodeId>,
 }
 
-/// How gradients change weights.
+/// How gradients change weights, with the options that [all of Keras's
+/// optimizers](https://keras.io/api/optimizers/) have.
+///
+/// ```
+/// use gradus::{Adam, Optimizer};
+/// let optimizer = Adam::new(0.001).weight_decay(0.01).clipnorm(1.0);
+/// ```
+///
+/// An optimizer of your own needs a [`Base`] and the methods without a body:
+///
+/// ```
+/// use gradus::train::optimizers::{Base, Optimizer, Start, Update};
+/// use gradus::{Result, graph::{Graph, Unary}};
+///
+/// #[derive(Debug)]
+/// struct SignDescent(Base);
+///
+/// impl Optimizer for SignDescent {
+///     fn class_name(&self) -> &'static str {
+///         "SignDescent"
+///     }
+///     fn base(&self) -> &Base {
+///         &self.0
+///     }
+///     fn base_mut(&mut self) -> &mut Base {
+///         &mut self.0
+///     }
+///     fn update(&self, graph: &mut Graph, start: &Start<'_>) -> Result<Update> {
+///         let sign = graph.unary(Unary::Sign, start.gradient);
+///         let rate = graph.scalar("learning_rate");
+///         let change = graph.multiply(sign, rate)?;
+///         Ok(Update { weights: graph.subtract(start.weights, change)?, slots: Vec::new() })
+///     }
+/// }
+/// let optimizer = SignDescent(Base::new(0.01)).clipvalue(0.5);
+/// ```
 pub trait Optimizer: Send + Sync + Debug {
-    /// Keras's name in lower case, such as `adam`.
-    fn name(&self) -> &'static str;
+    /// Keras's name of the class, such as `Adam`.
+    fn class_name(&self) -> &'static str;
 
-    /// The names of what it remembers of each weight, all zero at the start.
-    fn slots(&self) -> &'static [&'static str] {
-        &[]
+    /// The options that all optimizers have.
+    fn base(&self) -> &Base;
+
+    /// The same, to be changed.
+    fn base_mut(&mut self) -> &mut Base;
+
+    /// What it remembers of each weight.
+    fn slots(&self) -> Vec<Slot> {
+        Vec::new()
     }
 
-    /// The learning rate.
-    fn learning_rate(&self) -> f64;
+    /// Numbers of update `update`, counted from 1, that [`Optimizer::update`] takes as graph scalars besides
+    /// `learning_rate`, which is `rate`.
+    fn scalars(&self, _update: u64, _rate: f64) -> Vec<(&'static str, f32)> {
+        Vec::new()
+    }
 
-    /// Takes another learning rate, from the next step on. [`Optimizer::check`] says whether it makes sense.
-    fn set_learning_rate(&mut self, rate: f64);
-
-    /// The numbers of step `step`, counted from 1, that [`Optimizer::update`] takes as graph scalars.
-    fn scalars(&self, step: u64) -> Vec<(&'static str, f32)>;
-
-    /// Adds the arithmetic of one step. All nodes have the shape `[segments, 256]`.
+    /// Adds the arithmetic of one step.
     ///
     /// # Errors
     /// If the shapes do not fit.
-    fn update(
-        &self,
-        graph: &mut Graph,
-        weights: NodeId,
-        gradient: NodeId,
-        slots: &[NodeId],
-    ) -> Result<Update>;
+    fn update(&self, graph: &mut Graph, start: &Start<'_>) -> Result<Update>;
 
-    /// Whether its numbers make sense.
+    /// The share of `parameter` that a step takes off, as a multiple of the learning rate.
+    fn decay(&self, parameter: &Parameter) -> f64 {
+        let base = self.base();
+        base.weight_decay.filter(|_| base.decays(parameter)).unwrap_or(0.0)
+    }
+
+    /// Whether its own numbers make sense.
     ///
     /// # Errors
     /// [`Error::Argument`] that names the number and its range.
-    fn check(&self) -> Result<()>;
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Its own options, under Keras's keys.
+    fn options(&self) -> Value {
+        json!({})
+    }
+
+    /// The share of each weight that a step takes off, as a multiple of the learning rate: decoupled from the
+    /// gradient (Loshchilov and Hutter 2019). Default none; 0.004 in [`AdamW`].
+    fn weight_decay(mut self, decay: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().weight_decay = Some(decay);
+        self
+    }
+
+    /// Weights that do not decay: those whose name, such as `dense_1/bias`, contains one of `parts`. Default none.
+    fn exclude_from_weight_decay(mut self, parts: &[&str]) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().undecayed = parts.iter().map(|part| part.to_string()).collect();
+        self
+    }
+
+    /// The largest length of the gradient of each weight. Default none.
+    fn clipnorm(mut self, length: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().clipnorm = Some(length);
+        self
+    }
+
+    /// The largest size of each number of a gradient. Default none.
+    fn clipvalue(mut self, size: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().clipvalue = Some(size);
+        self
+    }
+
+    /// The largest length of the gradient of all weights together. Default none.
+    fn global_clipnorm(mut self, length: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().global_clipnorm = Some(length);
+        self
+    }
+
+    /// Whether an exponential moving average of the weights is kept, which the weights become when a training ends.
+    /// Default false.
+    fn use_ema(mut self, use_ema: bool) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().use_ema = use_ema;
+        self
+    }
+
+    /// How slowly the average forgets. Default 0.99.
+    fn ema_momentum(mut self, momentum: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().ema_momentum = momentum;
+        self
+    }
+
+    /// After how many updates the weights become the average while training goes on. Default never.
+    fn ema_overwrite_frequency(mut self, updates: usize) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().ema_overwrite_frequency = Some(updates);
+        self
+    }
+
+    /// How many steps make one update, with the mean of their gradients. Default 1.
+    fn gradient_accumulation_steps(mut self, steps: usize) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().gradient_accumulation_steps = Some(steps);
+        self
+    }
 }
 
-type Make = fn() -> Box<dyn Optimizer>;
+/// Whether the numbers of `optimizer` make sense, its own and the common ones.
+pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
+    optimizer.base().check(optimizer.class_name())?;
+    optimizer.check()
+}
 
-const NAMES: [(&str, Make); 4] = [
-    ("sgd", || Box::new(Sgd::default())),
-    ("adam", || Box::new(Adam::default())),
-    ("SGD", || Box::new(Sgd::default())),
-    ("Adam", || Box::new(Adam::default())),
+/// `optimizer` as Keras's configs hold it.
+///
+/// ```
+/// use gradus::{Adam, train::optimizers};
+/// let config = optimizers::config(&Adam::new(0.01));
+/// assert_eq!(config["config"]["beta_1"], 0.9);
+/// assert_eq!(optimizers::config(optimizers::from_config(&config)?.as_ref()), config);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+pub fn config(optimizer: &dyn Optimizer) -> Value {
+    let options = merged(optimizer.base().config(), optimizer.options());
+    object("keras.optimizers", optimizer.class_name(), options)
+}
+
+/// The optimizer of a Keras config: an object with a class name and options.
+///
+/// # Errors
+/// If there is no such class, or an option is unknown, or not of the right kind.
+pub fn from_config(config: &Value) -> Result<Box<dyn Optimizer>> {
+    let (class_name, config) = crate::train::config::parts(config)?;
+    configured(&class_name, config)
+}
+
+fn configured(class_name: &str, mut config: Config) -> Result<Box<dyn Optimizer>> {
+    let make = by_name("optimizer", "class", &class_name.to_lowercase(), &CLASSES)?;
+    let optimizer = make(&mut config)?;
+    config.finish()?;
+    Ok(optimizer)
+}
+
+type Make = fn(&mut Config) -> Result<Box<dyn Optimizer>>;
+
+const CLASSES: [(&str, Make); 11] = [
+    ("sgd", |c| Sgd::from_config(c).map(Into::into)),
+    ("adam", |c| Adam::from_config(Adam::default(), c).map(Into::into)),
+    ("adamw", |c| Adam::from_config(AdamW::new(0.001), c).map(Into::into)),
+    ("adamax", |c| Adamax::from_config(c).map(Into::into)),
+    ("nadam", |c| Nadam::from_config(c).map(Into::into)),
+    ("rmsprop", |c| RmsProp::from_config(c).map(Into::into)),
+    ("adagrad", |c| Adagrad::from_config(c).map(Into::into)),
+    ("adadelta", |c| Adadelta::from_config(c).map(Into::into)),
+    ("ftrl", |c| Ftrl::from_config(c).map(Into::into)),
+    ("lion", |c| Lion::from_config(c).map(Into::into)),
+    ("lamb", |c| Lamb::from_config(c).map(Into::into)),
 ];
 
+/// The optimizer of Keras's class `name`, in any case, with its defaults.
 impl TryFrom<&str> for Box<dyn Optimizer> {
     type Error = Error;
 
     fn try_from(name: &str) -> Result<Self> {
-        by_name("compile", "optimizer", name, &NAMES).map(|make| make())
+        configured(name, Config::new(name, &json!({}))?)
     }
 }
 
@@ -83,20 +311,4 @@ impl<O: Optimizer + 'static> From<O> for Box<dyn Optimizer> {
     fn from(optimizer: O) -> Self {
         Box::new(optimizer)
     }
-}
-
-/// A learning rate must be a number above zero.
-fn check_rate(place: &str, rate: f64) -> Result<()> {
-    if rate > 0.0 && rate.is_finite() {
-        return Ok(());
-    }
-    Err(Error::argument(place, "learning_rate", rate, "a number above 0, such as 0.01"))
-}
-
-/// A decay rate must lie in [0, 1).
-fn check_decay(place: &str, argument: &str, decay: f64) -> Result<()> {
-    if (0.0..1.0).contains(&decay) {
-        return Ok(());
-    }
-    Err(Error::argument(place, argument, decay, "a number from 0 up to, but not including, 1"))
 }

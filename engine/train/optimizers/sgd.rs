@@ -1,6 +1,11 @@
-use super::{Optimizer, Update, check_decay, check_rate};
+use serde_json::{Value, json};
+
+use super::base::check_share;
+use super::{Base, Optimizer, Slot, Start, Update};
 use crate::error::Result;
-use crate::graph::{Graph, NodeId};
+use crate::graph::Graph;
+use crate::train::config::Config;
+use crate::train::schedules::LearningRate;
 
 /// Gradient descent: w ← w − learning_rate · g, or with momentum.
 ///
@@ -10,9 +15,9 @@ use crate::graph::{Graph, NodeId};
 /// use gradus::Sgd;
 /// let optimizer = Sgd::new(0.01).momentum(0.9).nesterov(true);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Sgd {
-    learning_rate: f64,
+    base: Base,
     momentum: f64,
     nesterov: bool,
 }
@@ -25,8 +30,8 @@ impl Default for Sgd {
 
 impl Sgd {
     /// Plain gradient descent. Keras's default rate is 0.01.
-    pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, momentum: 0.0, nesterov: false }
+    pub fn new(learning_rate: impl Into<LearningRate>) -> Self {
+        Self { base: Base::new(learning_rate), momentum: 0.0, nesterov: false }
     }
 
     /// The share of the last change that goes into the next, from 0 (the default) up to 1.
@@ -40,55 +45,57 @@ impl Sgd {
         self.nesterov = nesterov;
         self
     }
+
+    pub(super) fn from_config(config: &mut Config) -> Result<Self> {
+        let default = Self::default();
+        Ok(Self {
+            base: default.base.configured(config)?,
+            momentum: config.number_or("momentum", default.momentum)?,
+            nesterov: config.flag("nesterov", default.nesterov)?,
+        })
+    }
 }
 
 impl Optimizer for Sgd {
-    fn name(&self) -> &'static str {
-        "sgd"
+    fn class_name(&self) -> &'static str {
+        "SGD"
     }
 
-    fn slots(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["momentum"] }
+    fn base(&self) -> &Base {
+        &self.base
     }
 
-    fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
     }
 
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.learning_rate = rate;
+    fn options(&self) -> Value {
+        json!({ "momentum": self.momentum, "nesterov": self.nesterov })
     }
 
-    fn scalars(&self, _step: u64) -> Vec<(&'static str, f32)> {
-        vec![("learning_rate", self.learning_rate as f32)]
+    fn slots(&self) -> Vec<Slot> {
+        if self.momentum == 0.0 { Vec::new() } else { vec![Slot::new("momentum")] }
     }
 
-    fn update(
-        &self,
-        graph: &mut Graph,
-        weights: NodeId,
-        gradient: NodeId,
-        slots: &[NodeId],
-    ) -> Result<Update> {
+    fn update(&self, graph: &mut Graph, start: &Start<'_>) -> Result<Update> {
         let rate = graph.scalar("learning_rate");
-        let change = graph.multiply(gradient, rate)?;
-        let &[velocity] = slots else {
-            return Ok(Update { weights: graph.subtract(weights, change)?, slots: Vec::new() });
+        let change = graph.multiply(start.gradient, rate)?;
+        let &[velocity] = start.slots else {
+            return Ok(Update { weights: graph.subtract(start.weights, change)?, slots: Vec::new() });
         };
         let kept = graph.scale(velocity, self.momentum as f32)?;
         let velocity = graph.subtract(kept, change)?;
         let weights = if self.nesterov {
             let ahead = graph.scale(velocity, self.momentum as f32)?;
             let ahead = graph.subtract(ahead, change)?;
-            graph.add(weights, ahead)?
+            graph.add(start.weights, ahead)?
         } else {
-            graph.add(weights, velocity)?
+            graph.add(start.weights, velocity)?
         };
         Ok(Update { weights, slots: vec![velocity] })
     }
 
     fn check(&self) -> Result<()> {
-        check_rate("SGD", self.learning_rate)?;
-        check_decay("SGD", "momentum", self.momentum)
+        check_share("SGD", "momentum", self.momentum)
     }
 }
