@@ -6,6 +6,7 @@ mod activations;
 mod conv;
 mod differences;
 mod executor;
+mod functional;
 mod golden;
 mod gradients;
 mod graph;

@@ -19,5 +19,6 @@ pub use one_hot::one_hot;
 pub(crate) use permutation::permutation;
 #[cfg(feature = "hdf5")]
 pub use signs::{Signs, load_signs};
+pub(crate) use split::split_row;
 pub use split::{Split, split};
 pub use standard_scaler::StandardScaler;

@@ -43,6 +43,17 @@ pub fn split(x: &Tensor, y: &Tensor, fraction: f64) -> Result<Split> {
             remedy,
         ));
     }
+    let at = split_row(rows, fraction)?;
+    Ok(Split {
+        train_x: x.slice_rows(0..at)?,
+        train_y: y.slice_rows(0..at)?,
+        validation_x: x.slice_rows(at..rows)?,
+        validation_y: y.slice_rows(at..rows)?,
+    })
+}
+
+/// The first row kept for validation.
+pub(crate) fn split_row(rows: usize, fraction: f64) -> Result<usize> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(Error::argument("split", "fraction", fraction, "more than 0 and less than 1"));
     }
@@ -52,12 +63,7 @@ pub fn split(x: &Tensor, y: &Tensor, fraction: f64) -> Result<Split> {
         let expected = format!("a fraction of {rows} rows that leaves at least one row on each side");
         return Err(Error::argument("split", "fraction", fraction, expected));
     }
-    Ok(Split {
-        train_x: x.slice_rows(0..at)?,
-        train_y: y.slice_rows(0..at)?,
-        validation_x: x.slice_rows(at..rows)?,
-        validation_y: y.slice_rows(at..rows)?,
-    })
+    Ok(at)
 }
 
 #[cfg(test)]

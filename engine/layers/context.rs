@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{ActivationFunction, Layer};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, VariableId};
+use crate::graph::{Binary, Graph, NodeId, VariableId};
 use crate::train::constraints::Constraint;
 use crate::train::regularizers::Regularizer;
 
@@ -57,44 +57,70 @@ impl<'a> Context<'a> {
     /// # Errors
     /// If the layer does not take such inputs.
     pub fn apply(&mut self, layer: &dyn Layer, input: NodeId) -> Result<NodeId> {
-        let shape = self.sample_shape(input);
-        layer.output_shape(&shape)?;
+        let weights = self.declare(layer, &[&self.sample_shape(input)])?;
+        self.call(layer, weights, &[input])
+    }
+
+    /// Calls `layer` on `inputs`, with the weights that [`Context::declare`] has made.
+    ///
+    /// # Errors
+    /// If the layer does not take such inputs.
+    pub fn call(&mut self, layer: &dyn Layer, weights: Vec<NodeId>, inputs: &[NodeId]) -> Result<NodeId> {
+        let shapes: Vec<Vec<usize>> = inputs.iter().map(|&input| self.sample_shape(input)).collect();
+        layer.output_shape_many(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let outer = self.graph.enter(layer.name());
-        self.make_weights(layer, &shape)?;
-        let output = layer.call(self, input);
+        (self.weights, self.trainable) = (weights, layer.trainable());
+        let output = layer.call_many(self, inputs);
         if let (Ok(output), Some(regularizer)) = (&output, layer.activity_regularizer()) {
             self.penalize_output(*output, regularizer)?;
         }
-        self.graph.enter(&outer);
-        if let (Ok(output), Some(mask)) = (&output, self.mask(input).filter(|_| layer.passes_mask())) {
-            self.masks.entry(*output).or_insert(mask);
+        if let (Ok(output), true) = (&output, layer.passes_mask()) {
+            self.pass_mask(inputs, *output)?;
         }
+        self.graph.enter(&outer);
         output
     }
 
-    /// Makes the weights and states of `layer`, and what they add to the loss.
-    fn make_weights(&mut self, layer: &dyn Layer, shape: &[usize]) -> Result<()> {
+    /// The mask of `output`, unless it has one: of several inputs, a time step counts that counts in any of them.
+    fn pass_mask(&mut self, inputs: &[NodeId], output: NodeId) -> Result<()> {
+        let masks: Option<Vec<NodeId>> = inputs.iter().map(|&input| self.mask(input)).collect();
+        let Some([first, rest @ ..]) = masks.as_deref() else { return Ok(()) };
+        let mut mask = *first;
+        for &other in rest {
+            mask = self.graph.binary(Binary::Maximum, mask, other)?;
+        }
+        self.masks.entry(output).or_insert(mask);
+        Ok(())
+    }
+
+    /// Makes the weights and states of `layer` for inputs of shapes `inputs`, and what they add to the loss.
+    ///
+    /// # Errors
+    /// If a regularizer does not take a weight's shape.
+    pub fn declare(&mut self, layer: &dyn Layer, inputs: &[&[usize]]) -> Result<Vec<NodeId>> {
+        let outer = self.graph.enter(layer.name());
         let Variables { learning, frozen, states } = self.variables;
-        self.trainable = layer.trainable();
-        self.weights.clear();
-        let variable = if self.trainable { learning } else { frozen };
-        for weight in layer.weights(shape) {
+        let trainable = layer.trainable();
+        let variable = if trainable { learning } else { frozen };
+        let mut nodes = Vec::new();
+        for weight in layer.weights_many(inputs) {
             let name = format!("{}/{}", layer.name(), weight.name);
             let node = self.graph.parameter(&name, &weight.shape, variable);
-            self.weights.push(node);
-            if let Some(regularizer) = weight.regularizer.filter(|_| self.trainable) {
+            nodes.push(node);
+            if let Some(regularizer) = weight.regularizer.filter(|_| trainable) {
                 let penalty = regularizer.penalty(self.graph, node)?;
                 self.penalties.push(penalty);
             }
-            if let Some(constraint) = weight.constraint.filter(|_| self.trainable) {
+            if let Some(constraint) = weight.constraint.filter(|_| trainable) {
                 self.constraints.push((node, constraint));
             }
         }
-        for state in layer.states(shape) {
+        for state in inputs.first().map_or(Vec::new(), |input| layer.states(input)) {
             let name = format!("{}/{}", layer.name(), state.name);
-            self.weights.push(self.graph.parameter(&name, &state.shape, states));
+            nodes.push(self.graph.parameter(&name, &state.shape, states));
         }
-        Ok(())
+        self.graph.enter(&outer);
+        Ok(nodes)
     }
 
     /// Keras divides what a layer's output adds to the loss by the number of samples.

@@ -23,6 +23,7 @@ mod kernel_options;
 mod layer_normalization;
 mod masking;
 mod max_pooling2d;
+mod merge;
 mod normalization;
 mod permute;
 mod pooling;
@@ -58,6 +59,7 @@ pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use max_pooling2d::MaxPooling2D;
+pub use merge::{Add, Average, Concatenate, Dot, Maximum, Merge, Minimum, Multiply, Subtract};
 pub use permute::Permute;
 pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
 pub use repeat_vector::RepeatVector;
@@ -73,7 +75,7 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::train::by_name;
 use crate::train::constraints::Constraint;
@@ -128,6 +130,38 @@ pub trait Layer: Send + Sync + Debug {
     /// The weights, in the order in which [`Context::weights`] holds them.
     fn weights(&self, _input: &[usize]) -> Vec<Weight> {
         Vec::new()
+    }
+
+    /// [`Layer::output_shape`] of a layer that takes several inputs. By default exactly one is taken.
+    ///
+    /// # Errors
+    /// As [`Layer::output_shape`].
+    fn output_shape_many(&self, inputs: &[&[usize]]) -> Result<Vec<usize>> {
+        match inputs {
+            [input] => self.output_shape(input),
+            _ => Err(Error::argument(
+                self.place(),
+                "number of inputs",
+                inputs.len(),
+                "1: merge them first, such as by Add",
+            )),
+        }
+    }
+
+    /// [`Layer::weights`] of a layer that takes several inputs.
+    fn weights_many(&self, inputs: &[&[usize]]) -> Vec<Weight> {
+        inputs.first().map_or(Vec::new(), |input| self.weights(input))
+    }
+
+    /// [`Layer::call`] of a layer that takes several inputs.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn call_many(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<NodeId> {
+        match inputs {
+            [input] => self.call(context, *input),
+            _ => Err(Error::argument(self.place(), "number of inputs", inputs.len(), "1")),
+        }
     }
 
     /// What the layer remembers from step to step without learning it, such as moving averages: behind the weights
@@ -189,7 +223,7 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
 
 type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
 
-const CLASSES: [(&str, Make); 27] = [
+const CLASSES: [(&str, Make); 35] = [
     ("Dense", |c| Dense::from_config(c).map(Into::into)),
     ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
     ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
@@ -217,6 +251,14 @@ const CLASSES: [(&str, Make); 27] = [
     ("LayerNormalization", |c| LayerNormalization::from_config(c).map(Into::into)),
     ("GroupNormalization", |c| GroupNormalization::from_config(c).map(Into::into)),
     ("RMSNormalization", |c| RMSNormalization::from_config(c).map(Into::into)),
+    ("Add", |c| Merge::from_config("Add", c).map(Into::into)),
+    ("Subtract", |c| Merge::from_config("Subtract", c).map(Into::into)),
+    ("Multiply", |c| Merge::from_config("Multiply", c).map(Into::into)),
+    ("Average", |c| Merge::from_config("Average", c).map(Into::into)),
+    ("Maximum", |c| Merge::from_config("Maximum", c).map(Into::into)),
+    ("Minimum", |c| Merge::from_config("Minimum", c).map(Into::into)),
+    ("Concatenate", |c| Concatenate::from_config(c).map(Into::into)),
+    ("Dot", |c| Dot::from_config(c).map(Into::into)),
 ];
 
 /// The layer of Keras's class `class_name` with the options of `config`.

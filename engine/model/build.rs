@@ -8,6 +8,8 @@ use crate::layers::{Layer, Weight};
 /// A built layer: its shapes and the values of its weights on the host.
 #[derive(Clone, Debug)]
 pub(super) struct BuiltLayer {
+    /// The shapes of its inputs, in the first call.
+    pub inputs: Vec<Vec<usize>>,
     pub output: Vec<usize>,
     /// The weights, and behind them the states.
     pub weights: Vec<Weight>,
@@ -17,19 +19,20 @@ pub(super) struct BuiltLayer {
 }
 
 impl BuiltLayer {
-    /// Builds `layer` over samples of shape `input`; `first` is the number of weights before it.
-    pub fn new(layer: &dyn Layer, input: &[usize], seed: u64, first: usize) -> Result<Self> {
-        let output = layer.output_shape(input)?;
-        let mut weights = layer.weights(input);
+    /// Builds `layer` over samples of shapes `inputs`; `first` is the number of weights before it.
+    pub fn new(layer: &dyn Layer, inputs: &[&[usize]], seed: u64, first: usize) -> Result<Self> {
+        let output = layer.output_shape_many(inputs)?;
+        let mut weights = layer.weights_many(inputs);
         let learning = weights.len();
-        weights.extend(layer.states(input));
+        weights.extend(inputs.first().map_or(Vec::new(), |input| layer.states(input)));
+        let inputs = inputs.iter().map(|input| input.to_vec()).collect();
         let value = |(i, weight): (usize, &Weight)| {
             let mut values = weight.initializer.values(&weight.shape, seed, (first + i) as u32);
             layer.adjust(weight, &mut values);
             values
         };
         let values = weights.iter().enumerate().map(value).collect();
-        Ok(Self { output, weights, learning, values })
+        Ok(Self { inputs, output, weights, learning, values })
     }
 
     /// Elements of the weights that could learn.
@@ -67,17 +70,17 @@ pub(super) fn free_name(class_name: &str, layers: &[Box<dyn Layer>]) -> String {
 }
 
 /// Layers are told apart by their names, in files and messages.
-pub(super) fn check_names(layers: &[Box<dyn Layer>]) -> Result<()> {
+pub(super) fn check_names(place: &str, layers: &[Box<dyn Layer>]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for layer in layers {
         if !seen.insert(layer.name()) {
             let found = format!("{:?}, used twice", layer.name());
             let expected = "a name of its own for each layer";
-            return Err(Error::argument("Sequential", "layer name", found, expected));
+            return Err(Error::argument(place, "layer name", found, expected));
         }
         if layer.name().contains('/') {
             let found = format!("{:?}", layer.name());
-            return Err(Error::argument("Sequential", "layer name", found, "a name without a slash"));
+            return Err(Error::argument(place, "layer name", found, "a name without a slash"));
         }
     }
     Ok(())

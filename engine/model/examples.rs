@@ -3,63 +3,107 @@
 use std::sync::Arc;
 
 use super::lower::Stored;
+use super::objective::Objective;
+use super::tensors::Tensors;
 use crate::data::{check_finite, check_labels};
 use crate::error::{Error, Result};
 use crate::layers::shown;
 use crate::tensor::{Tensor, Values};
 use crate::train::losses::{Loss, Targets};
 
-/// Samples, and the targets if there are any.
+/// Samples for each input, and targets for each output that has a loss.
 #[derive(Clone, Debug)]
 pub(super) struct Examples {
-    pub x: Arc<Tensor>,
-    pub y: Option<Arc<Tensor>>,
+    pub x: Vec<Arc<Tensor>>,
+    pub y: Vec<Arc<Tensor>>,
 }
 
 impl Examples {
     /// Checks samples for `call`.
-    pub fn samples(call: &str, x: Arc<Tensor>) -> Result<Self> {
-        if x.shape().is_empty() || x.rows() == 0 {
-            let (found, remedy) = (format!("{:?}", x.shape()), "give at least one sample");
-            return Err(Error::shape(call, "x", found, "[samples, …]", remedy));
+    pub fn samples(call: &str, x: Tensors) -> Result<Self> {
+        let x = x.0;
+        if x.is_empty() {
+            return Err(Error::argument(call, "number of inputs", 0, "one tensor for each input"));
         }
-        check_finite(&format!("{call}: x"), &x)?;
-        Ok(Self { x, y: None })
+        for (i, part) in x.iter().enumerate() {
+            let name = part_name("x", i, x.len());
+            if part.shape().is_empty() || part.rows() == 0 {
+                let (found, remedy) = (format!("{:?}", part.shape()), "give at least one sample");
+                return Err(Error::shape(call, name, found, "[samples, …]", remedy));
+            }
+            check_rows(call, &name, part, x[0].rows())?;
+            check_finite(&format!("{call}: {name}"), part)?;
+        }
+        Ok(Self { x, y: Vec::new() })
     }
 
     /// Checks samples and targets for `call`.
-    pub fn new(call: &str, x: Arc<Tensor>, y: &Arc<Tensor>) -> Result<Self> {
-        if y.shape().is_empty() || y.rows() != x.rows() {
-            let (found, expected) = (format!("{:?}", y.shape()), format!("{} rows, as x", x.rows()));
-            return Err(Error::shape(call, "y", found, expected, "give one target for each sample"));
+    pub fn new(call: &str, x: Tensors, y: Tensors) -> Result<Self> {
+        let (examples, y) = (Self::samples(call, x)?, y.0);
+        for (i, part) in y.iter().enumerate() {
+            let name = part_name("y", i, y.len());
+            check_rows(call, &name, part, examples.rows())?;
+            check_finite(&format!("{call}: {name}"), part)?;
         }
-        let examples = Self::samples(call, x)?;
-        check_finite(&format!("{call}: y"), y)?;
-        Ok(Self { y: Some(Arc::clone(y)), ..examples })
+        Ok(Self { y, ..examples })
     }
 
-    /// The same, the targets in the form that `loss` compares with outputs of shape `output`.
-    pub fn for_loss(self, call: &str, loss: &dyn Loss, output: &[usize]) -> Result<Self> {
-        let Some(y) = &self.y else { return Ok(self) };
-        let y = match loss.targets() {
-            Targets::Values => values(call, loss, y, output)?,
-            Targets::Labels => labels(call, y, output)?,
+    /// The same, the targets in the form that the losses of `objectives` compare with outputs of shapes `outputs`.
+    pub fn for_losses(self, call: &str, objectives: &[Objective], outputs: &[&[usize]]) -> Result<Self> {
+        let losses = objectives.iter().zip(outputs);
+        let losses = losses.filter_map(|(objective, shape)| Some((objective.loss.as_deref()?, shape)));
+        let losses: Vec<_> = losses.collect();
+        if losses.len() != self.y.len() {
+            let expected = format!("{}, one for each output with a loss", losses.len());
+            return Err(Error::argument(call, "number of targets", self.y.len(), expected));
+        }
+        let fitted = losses.into_iter().zip(&self.y).map(|((loss, output), y)| match loss.targets() {
+            Targets::Values => values(call, loss, y, output),
+            Targets::Labels => labels(call, y, output),
+        });
+        let y = fitted.collect::<Result<Vec<_>>>()?;
+        Ok(Self { y, ..self })
+    }
+
+    /// The rows before `at`, and the others.
+    pub fn part(&self, at: usize) -> Result<[Self; 2]> {
+        let rows = |tensors: &[Arc<Tensor>], range: std::ops::Range<usize>| {
+            tensors
+                .iter()
+                .map(|tensor| tensor.slice_rows(range.clone()).map(Arc::new))
+                .collect::<Result<Vec<_>>>()
         };
-        Ok(Self { y: Some(y), ..self })
+        let part = |range: std::ops::Range<usize>| {
+            Ok::<_, Error>(Self { x: rows(&self.x, range.clone())?, y: rows(&self.y, range)? })
+        };
+        Ok([part(0..at)?, part(at..self.rows())?])
     }
 
     pub fn rows(&self) -> usize {
-        self.x.rows()
+        self.x[0].rows()
     }
 
-    pub fn stored(&self) -> Stored {
-        Stored::of(&self.x)
+    pub fn stored(&self) -> Vec<Stored> {
+        self.x.iter().map(|part| Stored::of(part)).collect()
     }
 
     /// The tensors in the order of the graph's inputs.
     pub fn tensors(&self) -> Vec<Arc<Tensor>> {
-        std::iter::once(&self.x).chain(&self.y).cloned().collect()
+        self.x.iter().chain(&self.y).cloned().collect()
     }
+}
+
+/// `x`, or `x[1]` where there are several.
+fn part_name(name: &str, number: usize, count: usize) -> String {
+    if count == 1 { name.to_string() } else { format!("{name}[{number}]") }
+}
+
+fn check_rows(call: &str, name: &str, tensor: &Tensor, rows: usize) -> Result<()> {
+    if !tensor.shape().is_empty() && tensor.rows() == rows {
+        return Ok(());
+    }
+    let (found, expected) = (format!("{:?}", tensor.shape()), format!("{rows} rows, as x"));
+    Err(Error::shape(call, name, found, expected, "give one target for each sample"))
 }
 
 /// Floats of the output's shape. One number a sample may come without its axis.

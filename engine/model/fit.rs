@@ -1,18 +1,16 @@
 //! Training.
 
-use std::sync::Arc;
-
 use super::examples::Examples;
 use super::history::History;
+use super::network::{Model, Purpose};
 use super::options::FitOptions;
-use super::sequential::{Purpose, Sequential};
 use super::session::Session;
+use super::tensors::Tensors;
 use super::training::Training;
-use crate::data::split;
+use crate::data::split_row;
 use crate::error::Result;
-use crate::tensor::Tensor;
 
-impl Sequential {
+impl Model {
     /// Trains on `x` and `y`. Weights and what the optimizer remembers stay on the device for the next call.
     ///
     /// ```
@@ -33,28 +31,28 @@ impl Sequential {
     /// the device fails.
     pub fn fit(
         &mut self,
-        x: impl Into<Arc<Tensor>>,
-        y: impl Into<Arc<Tensor>>,
+        x: impl Into<Tensors>,
+        y: impl Into<Tensors>,
         options: FitOptions,
     ) -> Result<History> {
         pollster::block_on(self.fit_async(x, y, options))
     }
 
-    /// [`Sequential::fit`] without blocking the thread.
+    /// [`Model::fit`] without blocking the thread.
     ///
     /// # Errors
-    /// As [`Sequential::fit`].
+    /// As [`Model::fit`].
     pub async fn fit_async(
         &mut self,
-        x: impl Into<Arc<Tensor>>,
-        y: impl Into<Arc<Tensor>>,
+        x: impl Into<Tensors>,
+        y: impl Into<Tensors>,
         mut options: FitOptions,
     ) -> Result<History> {
         self.compiled("fit")?;
         options.start()?;
-        let (training, validation) = examples(x.into(), &y.into(), &options)?;
-        let training = self.for_loss("fit", training)?;
-        let validation = validation.map(|v| self.for_loss("fit: validation_data", v)).transpose()?;
+        let (training, validation) = examples(x.into(), y.into(), &options)?;
+        let training = self.for_losses("fit", training)?;
+        let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
         let mut session = self.start_session().await?;
         let result = self.train(&mut session, &training, validation.as_ref(), &mut options).await;
         self.session = Some(session);
@@ -85,16 +83,15 @@ impl Sequential {
 }
 
 /// The samples to train on and those to validate on.
-fn examples(x: Arc<Tensor>, y: &Arc<Tensor>, options: &FitOptions) -> Result<(Examples, Option<Examples>)> {
+fn examples(x: Tensors, y: Tensors, options: &FitOptions) -> Result<(Examples, Option<Examples>)> {
     let all = Examples::new("fit", x, y)?;
     if let Some((x, y)) = &options.validation_data {
-        let validation = Examples::new("fit: validation_data", Arc::clone(x), y)?;
+        let validation = Examples::new("fit: validation_data", x.clone(), y.clone())?;
         return Ok((all, Some(validation)));
     }
     if options.validation_split == 0.0 {
         return Ok((all, None));
     }
-    let parts = split(&all.x, y, options.validation_split)?;
-    let part = |x, y| Examples { x: Arc::new(x), y: Some(Arc::new(y)) };
-    Ok((part(parts.train_x, parts.train_y), Some(part(parts.validation_x, parts.validation_y))))
+    let [training, validation] = all.part(split_row(all.rows(), options.validation_split)?)?;
+    Ok((training, Some(validation)))
 }

@@ -1,12 +1,13 @@
 //! From layers to the graph of one step.
 
+use super::network::Model;
+use super::objective::Objective;
 use crate::error::Result;
 use crate::graph::{Along, Element, Graph, NodeId, Op, VariableId};
-use crate::layers::{ActivationFunction, Context, Layer, Variables};
+use crate::layers::{ActivationFunction, Context, Variables};
 use crate::tensor::{Shape, Tensor, Values};
 use crate::train::constraints::Constraint;
-use crate::train::losses::{Logits, Loss, Prediction, Targets};
-use crate::train::metrics::Metric;
+use crate::train::losses::{Logits, Prediction, Targets};
 use crate::train::optimizers::{self, Optimizer};
 
 /// The variable of the weights that learn, in every graph of a model.
@@ -21,8 +22,8 @@ pub(super) const STATES: VariableId = VariableId(2);
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub optimizer: Box<dyn Optimizer>,
-    pub loss: Box<dyn Loss>,
-    pub metrics: Vec<Metric>,
+    /// One for each output.
+    pub objectives: Vec<Objective>,
 }
 
 /// How the rows of a data set are stored.
@@ -44,61 +45,82 @@ impl Stored {
     }
 }
 
-/// The graph that predicts: output `prediction`, `[B, …]`.
-pub(super) fn predict_graph(layers: &[Box<dyn Layer>], x: &Stored) -> Result<Graph> {
+/// The graph that predicts: outputs `prediction`, or one with the name of each output, `[B, …]`.
+pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
     let mut graph = Graph::new();
-    let prediction = forward(&mut graph, layers, x, false)?;
-    graph.output("prediction", prediction.of.value)?;
+    let forward = forward(&mut graph, model, x, false)?;
+    let several = forward.of.len() > 1;
+    for (prediction, name) in forward.of.iter().zip(model.output_names()) {
+        graph.output(if several { name } else { "prediction" }, prediction.value)?;
+    }
     Ok(graph)
 }
 
 /// The graph that evaluates: outputs `loss` and each metric, means over the batch.
-pub(super) fn evaluate_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Compiled) -> Result<Graph> {
+pub(super) fn evaluate_graph(model: &Model, x: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
-    let prediction = forward(&mut graph, layers, x, false)?;
-    score(&mut graph, &prediction, compiled)?;
+    let forward = forward(&mut graph, model, x, false)?;
+    score(&mut graph, &forward, compiled, &model.output_names())?;
     Ok(graph)
 }
 
 /// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
-pub(super) fn train_graph(layers: &[Box<dyn Layer>], x: &Stored, compiled: &Compiled) -> Result<Graph> {
+pub(super) fn train_graph(model: &Model, x: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
-    let prediction = forward(&mut graph, layers, x, true)?;
-    let loss = score(&mut graph, &prediction, compiled)?;
-    update(&mut graph, loss, compiled.optimizer.as_ref(), &prediction.constraints)?;
+    let forward = forward(&mut graph, model, x, true)?;
+    let loss = score(&mut graph, &forward, compiled, &model.output_names())?;
+    update(&mut graph, loss, compiled.optimizer.as_ref(), &forward.constraints)?;
     Ok(graph)
 }
 
 /// A forward pass.
 struct Forward {
-    of: Prediction,
+    /// The model's outputs.
+    of: Vec<Prediction>,
     /// What weights and outputs add to the loss.
     penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
     constraints: Vec<(NodeId, Constraint)>,
 }
 
-fn forward(graph: &mut Graph, layers: &[Box<dyn Layer>], x: &Stored, training: bool) -> Result<Forward> {
+fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Result<Forward> {
     let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
     debug_assert_eq!([learning, frozen, states], [WEIGHTS, FROZEN, STATES]);
-    let input = graph.input("x", &x.row, x.element);
-    let mut value = graph.cast(input, Element::F32);
-    if x.scale != 1.0 {
-        value = graph.scale(value, x.scale)?;
-    }
+    let inputs = model.inputs.iter().zip(x).map(|(port, stored)| input(graph, &port.name, stored));
+    let mut values = inputs.collect::<Result<Vec<_>>>()?;
     let mut context = Context::new(graph, training, Variables { learning, frozen, states });
-    for layer in layers {
-        value = context.apply(layer.as_ref(), value)?;
+    let mut weights = Vec::new();
+    for (layer, built) in model.layers.iter().zip(&model.built) {
+        let inputs: Vec<&[usize]> = built.inputs.iter().map(Vec::as_slice).collect();
+        weights.push(context.declare(layer.as_ref(), &inputs)?);
     }
+    for call in &model.calls {
+        let inputs: Vec<NodeId> = call.inputs.iter().map(|&value| values[value]).collect();
+        let (layer, weights) = (model.layers[call.layer].as_ref(), weights[call.layer].clone());
+        values.push(context.call(layer, weights, &inputs)?);
+    }
+    let of = model.outputs.iter().map(|&value| prediction(&context, values[value])).collect();
     let updates = context.updates().to_vec();
     let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
+    update_states(graph, &updates)?;
+    Ok(Forward { of, penalties, constraints })
+}
+
+/// An input as floats.
+fn input(graph: &mut Graph, name: &str, stored: &Stored) -> Result<NodeId> {
+    let input = graph.input(name, &stored.row, stored.element);
+    let value = graph.cast(input, Element::F32);
+    if stored.scale == 1.0 { Ok(value) } else { graph.scale(value, stored.scale) }
+}
+
+/// An output, with the logits that it is a function of.
+fn prediction(context: &Context<'_>, value: NodeId) -> Prediction {
     let logits = match context.activation_of(value) {
         Some((ActivationFunction::Softmax, x)) => Some(Logits::Softmax(x)),
         Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
         _ => None,
     };
-    update_states(graph, &updates)?;
-    Ok(Forward { of: Prediction { value, logits }, penalties, constraints })
+    Prediction { value, logits }
 }
 
 /// Lets each state have its new value when the step ends; the others keep theirs.
@@ -116,34 +138,53 @@ fn update_states(graph: &mut Graph, updates: &[(NodeId, NodeId)]) -> Result<()> 
     graph.assign(STATES, packed)
 }
 
-/// Adds target, loss and metrics, and returns the loss.
-fn score(graph: &mut Graph, forward: &Forward, compiled: &Compiled) -> Result<NodeId> {
-    let prediction = &forward.of;
-    graph.enter(compiled.loss.name());
-    let shape = graph.shape(prediction.value).clone();
-    let target = target(graph, &shape, compiled.loss.targets());
-    let losses = compiled.loss.values(graph, target, prediction)?;
-    let mut loss = graph.mean_all(losses)?;
-    for &penalty in &forward.penalties {
-        loss = graph.add(loss, penalty)?;
+/// Adds targets, losses and metrics, and returns the sum of the losses.
+fn score(graph: &mut Graph, forward: &Forward, compiled: &Compiled, names: &[&str]) -> Result<NodeId> {
+    let (mut losses, mut parts, mut scores) = (Vec::new(), Vec::new(), Vec::new());
+    for ((prediction, objective), name) in forward.of.iter().zip(&compiled.objectives).zip(names) {
+        let Some(loss) = &objective.loss else { continue };
+        let prefix = if names.len() > 1 { format!("{name}_") } else { String::new() };
+        graph.enter(loss.name());
+        let target = target(graph, &format!("y{}", losses.len()), prediction.value, loss.targets());
+        let values = loss.values(graph, target, prediction)?;
+        let mean = graph.mean_all(values)?;
+        let weighted =
+            if objective.weight == 1.0 { mean } else { graph.scale(mean, objective.weight as f32)? };
+        losses.push(weighted);
+        parts.push((format!("{prefix}loss"), mean));
+        for metric in &objective.metrics {
+            graph.enter(metric.name());
+            let mean = metric.mean(graph, target, prediction.value)?;
+            scores.push((format!("{prefix}{}", metric.name()), mean));
+        }
     }
+    graph.enter("loss");
+    let loss = sum(graph, losses.iter().chain(&forward.penalties))?;
     graph.output("loss", loss)?;
-    for metric in &compiled.metrics {
-        graph.enter(metric.name());
-        let mean = metric.mean(graph, target, prediction.value)?;
-        graph.output(metric.name(), mean)?;
+    // A lone loss is the sum.
+    let parts = if parts.len() == 1 { Vec::new() } else { parts };
+    for (name, node) in parts.iter().chain(&scores) {
+        graph.output(name, *node)?;
     }
     graph.enter("");
     Ok(loss)
 }
 
-fn target(graph: &mut Graph, prediction: &Shape, targets: Targets) -> NodeId {
-    let row: Vec<usize> = prediction.0.iter().skip(1).map(|d| d.factor).collect();
+fn sum<'a>(graph: &mut Graph, terms: impl IntoIterator<Item = &'a NodeId>) -> Result<NodeId> {
+    let sum = terms.into_iter().try_fold(None, |sum, &term| match sum {
+        None => Ok(Some(term)),
+        Some(sum) => graph.add(sum, term).map(Some),
+    })?;
+    Ok(sum.unwrap_or_else(|| graph.constant(0.0)))
+}
+
+fn target(graph: &mut Graph, name: &str, prediction: NodeId, targets: Targets) -> NodeId {
+    let row: Vec<usize> = graph.shape(prediction).0.iter().skip(1).map(|d| d.factor).collect();
     match targets {
-        Targets::Values => graph.input("y", &row, Element::F32),
+        Targets::Values => graph.input(name, &row, Element::F32),
         Targets::Labels => {
             let places = &row[..row.len().saturating_sub(1)];
-            graph.input("y", &[places, &[1]].concat(), Element::U32)
+            graph.input(name, &[places, &[1]].concat(), Element::U32)
         }
     }
 }

@@ -5,8 +5,11 @@ pub mod callbacks;
 mod device;
 mod examples;
 mod fit;
+mod functional;
 mod history;
 mod lower;
+mod network;
+mod objective;
 mod options;
 mod pass;
 #[cfg(feature = "plots")]
@@ -19,6 +22,7 @@ pub mod search;
 mod sequential;
 mod session;
 mod summary;
+mod tensors;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 mod training;
@@ -26,7 +30,11 @@ mod weights;
 
 pub use callbacks::Callback;
 pub use device::Device;
+pub use functional::{Input, SharedLayer, Symbol};
 pub use history::{History, Logs};
+pub use network::{Model, Purpose};
+pub use objective::Objective;
 pub use options::FitOptions;
-pub use sequential::{Purpose, Sequential};
+pub use sequential::Sequential;
+pub use tensors::Tensors;
 pub use training::Training;

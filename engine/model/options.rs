@@ -1,14 +1,12 @@
-use std::sync::Arc;
-
 use super::callbacks::Callback;
 use super::progress::Progress;
+use super::tensors::Tensors;
 use crate::error::{Error, Result};
-use crate::tensor::Tensor;
 
 /// Samples in a batch unless told otherwise: Keras's default.
 pub(super) const BATCH_SIZE: usize = 32;
 
-/// How [`Sequential::fit`](super::Sequential::fit) trains.
+/// How [`Model::fit`](super::Model::fit) trains.
 ///
 /// ```
 /// use gradus::FitOptions;
@@ -18,7 +16,7 @@ pub struct FitOptions {
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
     pub(super) shuffle: bool,
-    pub(super) validation_data: Option<(Arc<Tensor>, Arc<Tensor>)>,
+    pub(super) validation_data: Option<(Tensors, Tensors)>,
     pub(super) validation_split: f64,
     pub(super) seed: Option<u64>,
     pub(super) callbacks: Vec<Box<dyn Callback>>,
@@ -66,7 +64,7 @@ impl FitOptions {
     }
 
     /// Samples and targets that loss and metrics are measured on after each epoch.
-    pub fn validation_data(mut self, x: impl Into<Arc<Tensor>>, y: impl Into<Arc<Tensor>>) -> Self {
+    pub fn validation_data(mut self, x: impl Into<Tensors>, y: impl Into<Tensors>) -> Self {
         self.validation_data = Some((x.into(), y.into()));
         self
     }

@@ -1,77 +1,104 @@
 //! Evaluation and prediction, and the way to the device that all runs share.
 
-use std::sync::Arc;
-
 use super::device::Device;
 use super::examples::Examples;
 use super::history::Logs;
 use super::lower::Stored;
+use super::network::{Model, Purpose};
 use super::options::{BATCH_SIZE, check_batch_size};
 use super::pass::Pass;
-use super::sequential::{Purpose, Sequential};
+
 use super::session::{Layout, Newer, Session};
+use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::graph::Element;
 use crate::tensor::Tensor;
 use crate::train::optimizers;
 
-impl Sequential {
+impl Model {
     /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32. Every sample weighs alike.
     ///
     /// # Errors
     /// If the model is not compiled, the data do not fit it or hold NaN, or the device fails.
     pub fn evaluate(
         &mut self,
-        x: impl Into<Arc<Tensor>>,
-        y: impl Into<Arc<Tensor>>,
+        x: impl Into<Tensors>,
+        y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
         pollster::block_on(self.evaluate_async(x, y, batch_size))
     }
 
-    /// [`Sequential::evaluate`] without blocking the thread.
+    /// [`Model::evaluate`] without blocking the thread.
     ///
     /// # Errors
-    /// As [`Sequential::evaluate`].
+    /// As [`Model::evaluate`].
     pub async fn evaluate_async(
         &mut self,
-        x: impl Into<Arc<Tensor>>,
-        y: impl Into<Arc<Tensor>>,
+        x: impl Into<Tensors>,
+        y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
         self.compiled("evaluate")?;
-        let examples = Examples::new("evaluate", x.into(), &y.into())?;
-        let examples = self.for_loss("evaluate", examples)?;
+        let examples = Examples::new("evaluate", x.into(), y.into())?;
+        let examples = self.for_losses("evaluate", examples)?;
         let (outputs, pass) = self.run(Purpose::Evaluation, &examples, batch_size.into(), "evaluate").await?;
         Ok(pass.means(&outputs, pass.count()))
     }
 
-    /// The model's output for every sample of `x`, `[samples, …]`, in batches of `batch_size`, by default 32.
-    /// A model need not be compiled or trained for that.
+    /// The output of a model that has one for every sample of `x`, `[samples, …]`, in batches of `batch_size`, by
+    /// default 32. A model need not be compiled or trained for that.
     ///
     /// # Errors
-    /// If the data do not fit the model or hold NaN, or the device fails.
-    pub fn predict(
-        &mut self,
-        x: impl Into<Arc<Tensor>>,
-        batch_size: impl Into<Option<usize>>,
-    ) -> Result<Tensor> {
+    /// If the data do not fit the model or hold NaN, the device fails, or the model has several outputs, for which
+    /// there is [`Model::predict_each`].
+    pub fn predict(&mut self, x: impl Into<Tensors>, batch_size: impl Into<Option<usize>>) -> Result<Tensor> {
         pollster::block_on(self.predict_async(x, batch_size))
     }
 
-    /// [`Sequential::predict`] without blocking the thread.
+    /// [`Model::predict`] without blocking the thread.
     ///
     /// # Errors
-    /// As [`Sequential::predict`].
+    /// As [`Model::predict`].
     pub async fn predict_async(
         &mut self,
-        x: impl Into<Arc<Tensor>>,
+        x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Tensor> {
+        if self.outputs.len() > 1 {
+            let expected = "1: call `predict_each`";
+            return Err(Error::argument("predict", "number of outputs", self.outputs.len(), expected));
+        }
+        Ok(self.predict_each_async(x, batch_size).await?.swap_remove(0))
+    }
+
+    /// [`Model::predict`] for models of several outputs: a tensor for each, in order.
+    ///
+    /// # Errors
+    /// If the data do not fit the model or hold NaN, or the device fails.
+    pub fn predict_each(
+        &mut self,
+        x: impl Into<Tensors>,
+        batch_size: impl Into<Option<usize>>,
+    ) -> Result<Vec<Tensor>> {
+        pollster::block_on(self.predict_each_async(x, batch_size))
+    }
+
+    /// [`Model::predict_each`] without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Model::predict_each`].
+    pub async fn predict_each_async(
+        &mut self,
+        x: impl Into<Tensors>,
+        batch_size: impl Into<Option<usize>>,
+    ) -> Result<Vec<Tensor>> {
         let examples = Examples::samples("predict", x.into())?;
-        self.build(&examples.stored().row)?;
-        let (mut outputs, _) = self.run(Purpose::Prediction, &examples, batch_size.into(), "predict").await?;
-        Tensor::f32(&[&[examples.rows()], self.output_shape()].concat(), outputs.swap_remove(0))
+        self.build_rows(&examples)?;
+        let (outputs, _) = self.run(Purpose::Prediction, &examples, batch_size.into(), "predict").await?;
+        let shapes = self.output_shapes();
+        let tensors = outputs.into_iter().zip(shapes);
+        tensors.map(|(values, row)| Tensor::f32(&[&[examples.rows()], row].concat(), values)).collect()
     }
 
     /// The device that the model runs on and why, such as `CPU, 2 threads, AVX2 (no GPU adapter was found)`.
@@ -141,14 +168,14 @@ impl Sequential {
         Pass::new(session, loaded, examples, batch_size)
     }
 
-    /// Builds the model for `examples` and brings the targets into the form that the loss compares.
-    pub(super) fn for_loss(&mut self, call: &str, examples: Examples) -> Result<Examples> {
-        self.build(&examples.stored().row)?;
-        examples.for_loss(call, self.compiled(call)?.loss.as_ref(), self.output_shape())
+    /// Builds the model for `examples` and brings the targets into the form that the losses compare.
+    pub(super) fn for_losses(&mut self, call: &str, examples: Examples) -> Result<Examples> {
+        self.build_rows(&examples)?;
+        examples.for_losses(call, &self.compiled(call)?.objectives, &self.output_shapes())
     }
 
-    fn output_shape(&self) -> &[usize] {
-        self.built.last().map_or(&[], |layer| &layer.output)
+    fn build_rows(&mut self, examples: &Examples) -> Result<()> {
+        self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())
     }
 
     async fn open(&self) -> Result<Session> {
@@ -158,8 +185,8 @@ impl Sequential {
 
     /// The session with this model's weights, taken out of the model while it runs.
     pub(super) async fn start_session(&mut self) -> Result<Session> {
-        let row = self.input_shape.clone().unwrap_or_default();
-        let stored = Stored { row, element: Element::F32, scale: 1.0 };
+        let rows = self.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
+        let stored: Vec<Stored> = rows.map(|row| Stored { row, element: Element::F32, scale: 1.0 }).collect();
         let slots = self.compiled.as_ref().map(|compiled| optimizers::slots(compiled.optimizer.as_ref()));
         let layout = Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default());
         let mut session = match self.session.take() {

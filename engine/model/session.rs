@@ -3,7 +3,7 @@
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
 use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
-use super::sequential::Purpose;
+use super::network::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Options, ProgramId, schedule};
@@ -67,7 +67,7 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub purpose: Purpose,
-    pub stored: Stored,
+    pub stored: Vec<Stored>,
     pub max_batch: usize,
     pub id: ProgramId,
     /// The graph's scalars, which each step gives in this order.
@@ -174,13 +174,13 @@ impl Session {
     pub fn load(
         &mut self,
         purpose: Purpose,
-        stored: &Stored,
+        stored: &[Stored],
         max_batch: usize,
         graph: impl FnOnce() -> Result<Graph>,
     ) -> Result<Loaded> {
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if loaded.stored == *stored && loaded.max_batch == max_batch {
+            if loaded.stored == stored && loaded.max_batch == max_batch {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
@@ -191,7 +191,7 @@ impl Session {
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, changes) = (program.explain(), !program.graph.assigns.is_empty());
         let id = self.opened.engine.load(program)?;
-        let stored = stored.clone();
+        let stored = stored.to_vec();
         let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)

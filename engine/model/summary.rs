@@ -1,35 +1,68 @@
 //! The table of layers, as Keras prints it.
 
-use super::Sequential;
 use super::build::BuiltLayer;
+use super::network::Model;
 use crate::error::Result;
 use crate::layers::Layer;
 
 /// Least widths of the columns: Keras's.
 const WIDTHS: [usize; 3] = [33, 24, 15];
+/// The same where a column says what a layer is called on.
+const CONNECTED_WIDTHS: [usize; 4] = [23, 19, 12, 19];
 
-impl Sequential {
-    /// The layers with their output shapes and numbers of parameters, and the totals.
+impl Model {
+    /// The layers with their output shapes and numbers of parameters, what each is called on unless they stand in a
+    /// row, and the totals.
     ///
     /// # Errors
     /// If the shape of the input is not known yet.
     pub fn summary(&self) -> Result<String> {
         self.check_built("summary")?;
-        let layers = self.layers.iter().zip(&self.built);
-        let rows: Vec<[String; 3]> = layers.map(|(layer, built)| row(layer.as_ref(), built)).collect();
-        let widths = [0, 1, 2].map(|i| {
-            let longest = rows.iter().map(|row| row[i].chars().count() + 2).max().unwrap_or(0);
-            longest.max(WIDTHS[i])
-        });
-        let [name, shape, count] = ["Layer (type)", "Output Shape", "Param #"].map(String::from);
+        let head = ["Layer (type)", "Output Shape", "Param #", "Connected to"].map(String::from).to_vec();
+        let mut rows: Vec<Vec<String>> = self
+            .inputs
+            .iter()
+            .zip(&self.shapes)
+            .map(|(port, shape)| {
+                vec![format!("{} (InputLayer)", port.name), shown(shape), "0".into(), "-".into()]
+            })
+            .collect();
+        let layers = self.layers.iter().zip(&self.built).enumerate();
+        rows.extend(layers.map(|(i, (layer, built))| self.row(i, layer.as_ref(), built)));
+        let in_a_row = self.is_chain();
+        let first = if in_a_row { self.inputs.len() } else { 0 };
+        let (columns, least) = if in_a_row { (3, &WIDTHS[..]) } else { (4, &CONNECTED_WIDTHS[..]) };
+        let rows: Vec<&[String]> = rows[first..].iter().map(|row| &row[..columns]).collect();
+        let widths: Vec<usize> = (0..columns)
+            .map(|i| {
+                let longest = rows.iter().map(|row| row[i].chars().count() + 2).max().unwrap_or(0);
+                longest.max(least[i])
+            })
+            .collect();
         let mut text = format!("Model: \"{}\"\n", self.name);
-        text += &rule(["┏", "━", "┳", "┓"], widths);
-        text += &line("┃", &[name, shape, count], widths);
-        text += &rule(["┡", "━", "╇", "┩"], widths);
-        let lines: Vec<String> = rows.iter().map(|row| line("│", row, widths)).collect();
-        text += &lines.join(&rule(["├", "─", "┼", "┤"], widths));
-        text += &rule(["└", "─", "┴", "┘"], widths);
+        text += &rule(["┏", "━", "┳", "┓"], &widths);
+        text += &line("┃", &head[..columns], &widths);
+        text += &rule(["┡", "━", "╇", "┩"], &widths);
+        let lines: Vec<String> = rows.iter().map(|row| line("│", row, &widths)).collect();
+        text += &lines.join(&rule(["├", "─", "┼", "┤"], &widths));
+        text += &rule(["└", "─", "┴", "┘"], &widths);
         Ok(text + &self.totals())
+    }
+
+    /// Whether each layer is called once, on what the one before gives.
+    fn is_chain(&self) -> bool {
+        let follows = |(i, call): (usize, &super::network::Call)| call.layer == i && call.inputs == [i];
+        self.inputs.len() == 1
+            && self.outputs == [self.calls.len()]
+            && self.calls.iter().enumerate().all(follows)
+    }
+
+    fn row(&self, number: usize, layer: &dyn Layer, built: &BuiltLayer) -> Vec<String> {
+        let name = format!("{} ({})", layer.name(), layer.class_name());
+        let calls = self.calls.iter().filter(|call| call.layer == number);
+        let sources: Vec<&str> =
+            calls.flat_map(|call| &call.inputs).map(|&value| self.value_name(value)).collect();
+        vec![name, shown(&built.output), grouped(built.count()), sources.join(", ")]
     }
 
     fn totals(&self) -> String {
@@ -47,21 +80,26 @@ impl Sequential {
     }
 }
 
-fn row(layer: &dyn Layer, built: &BuiltLayer) -> [String; 3] {
-    let sizes = built.output.iter().map(usize::to_string);
+/// `(None, 28, 28)`
+fn shown(shape: &[usize]) -> String {
+    let sizes = shape.iter().map(usize::to_string);
     let sizes: Vec<String> = std::iter::once("None".to_string()).chain(sizes).collect();
-    let name = format!("{} ({})", layer.name(), layer.class_name());
-    [name, format!("({})", sizes.join(", ")), grouped(built.count())]
+    format!("({})", sizes.join(", "))
 }
 
-fn rule([left, stroke, cross, right]: [&str; 4], widths: [usize; 3]) -> String {
-    let strokes = widths.map(|width| stroke.repeat(width));
+fn rule([left, stroke, cross, right]: [&str; 4], widths: &[usize]) -> String {
+    let strokes: Vec<String> = widths.iter().map(|&width| stroke.repeat(width)).collect();
     format!("{left}{}{right}\n", strokes.join(cross))
 }
 
-fn line(bar: &str, [name, shape, count]: &[String; 3], [a, b, c]: [usize; 3]) -> String {
-    let (a, b, c) = (a - 2, b - 2, c - 2);
-    format!("{bar} {name:<a$} {bar} {shape:<b$} {bar} {count:>c$} {bar}\n")
+/// One line of the table; the number of parameters stands on the right of its column.
+fn line(bar: &str, cells: &[String], widths: &[usize]) -> String {
+    let cell = |(i, (cell, width)): (usize, (&String, &usize))| {
+        let width = width - 2;
+        if i == 2 { format!(" {cell:>width$} {bar}") } else { format!(" {cell:<width$} {bar}") }
+    };
+    let cells: String = cells.iter().zip(widths).enumerate().map(cell).collect();
+    format!("{bar}{cells}\n")
 }
 
 /// `182,950`
@@ -93,6 +131,7 @@ fn size(count: usize) -> String {
 mod tests {
     use super::*;
     use crate::layers::{Conv2D, Dense, Flatten, MaxPooling2D};
+    use crate::model::Sequential;
 
     #[test]
     fn signs_cnn_has_the_numbers_of_the_course() -> Result<()> {

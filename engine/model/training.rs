@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::callbacks::Callback;
 use super::history::{History, Logs};
+use super::network::Model;
 use super::pass::Pass;
-use super::sequential::Sequential;
 use super::session::{Newer, Session};
 use crate::data::permutation;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::train::optimizers;
 
 /// The training that a [`Callback`] follows.
 pub struct Training<'a> {
-    pub(super) model: &'a mut Sequential,
+    pub(super) model: &'a mut Model,
     pub(super) session: &'a mut Session,
     pub(super) pass: &'a Pass,
     pub(super) check: Option<&'a Pass>,
@@ -65,7 +65,7 @@ impl Training<'_> {
         self.model.set_learning_rate(rate)
     }
 
-    /// All weights as they are now, in the order of [`Sequential::get_weights`]. Waits for the device.
+    /// All weights as they are now, in the order of [`Model::get_weights`]. Waits for the device.
     ///
     /// # Errors
     /// If the device fails, and in a browser, where nothing can be waited for.
@@ -74,7 +74,7 @@ impl Training<'_> {
         self.model.host_weights()
     }
 
-    /// Replaces all weights, in the order of [`Sequential::get_weights`].
+    /// Replaces all weights, in the order of [`Model::get_weights`].
     ///
     /// # Errors
     /// If the tensors do not fit, or the device fails.
@@ -84,7 +84,7 @@ impl Training<'_> {
         self.session.push(&self.model.built)
     }
 
-    /// [`Sequential::save_weights`] of the weights as they are now. Waits for the device.
+    /// [`Model::save_weights`] of the weights as they are now. Waits for the device.
     ///
     /// # Errors
     /// If the file cannot be written, or the device fails.
@@ -125,7 +125,7 @@ fn wait<T>(call: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
 
 impl<'a> Training<'a> {
     pub(super) fn new(
-        model: &'a mut Sequential,
+        model: &'a mut Model,
         session: &'a mut Session,
         passes: (&'a Pass, Option<&'a Pass>),
     ) -> Self {

@@ -1,12 +1,12 @@
 //! Weights on the host, and in Keras's files.
 
-use super::Sequential;
+use super::network::Model;
 use super::session::Newer;
 use crate::error::{Error, Result};
 use crate::layers::Weight;
 use crate::tensor::Tensor;
 
-impl Sequential {
+impl Model {
     /// All weights, layer by layer, each layer's kernel before its bias.
     ///
     /// # Errors
@@ -15,10 +15,10 @@ impl Sequential {
         pollster::block_on(self.get_weights_async())
     }
 
-    /// [`Sequential::get_weights`] without blocking the thread.
+    /// [`Model::get_weights`] without blocking the thread.
     ///
     /// # Errors
-    /// As [`Sequential::get_weights`].
+    /// As [`Model::get_weights`].
     pub async fn get_weights_async(&mut self) -> Result<Vec<Tensor>> {
         self.check_built("get_weights")?;
         if let Some(session) = &mut self.session {
@@ -33,7 +33,7 @@ impl Sequential {
         weights.map(|(weight, values)| Tensor::f32(&weight.shape, values.clone())).collect()
     }
 
-    /// Replaces all weights, in the order of [`Sequential::get_weights`].
+    /// Replaces all weights, in the order of [`Model::get_weights`].
     ///
     /// # Errors
     /// If there are more or fewer tensors than weights, or one has another shape; nothing is changed then.
@@ -123,7 +123,7 @@ mod files {
     use super::*;
     use crate::formats::keras_weights::{self, LayerWeights};
 
-    impl Sequential {
+    impl Model {
         /// Writes all weights to `path` in the layout of Keras's `model.h5`, whole or not at all.
         ///
         /// # Errors
@@ -150,7 +150,7 @@ mod files {
             keras_weights::write(path, &layers)
         }
 
-        /// Reads all weights from a file that [`Sequential::save_weights`] or Keras wrote. Layers are matched in
+        /// Reads all weights from a file that [`Model::save_weights`] or Keras wrote. Layers are matched in
         /// order, those without weights left out, as in Keras.
         ///
         /// # Errors

@@ -69,7 +69,7 @@ impl ModelCheckpoint {
         self
     }
 
-    /// Whether the weights alone are saved, as by [`Sequential::save_weights`](crate::Sequential::save_weights).
+    /// Whether the weights alone are saved, as by [`Model::save_weights`](crate::Model::save_weights).
     /// Keras's default is false, which gradus has no file for yet: it must be set to true.
     pub fn save_weights_only(mut self, weights_only: bool) -> Self {
         self.save_weights_only = weights_only;

@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::run::{Model, search};
+use super::run::search;
 use super::{Parameters, SearchOptions, SearchResults};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::tensor::Tensor;
 
 /// Every combination of the values given.

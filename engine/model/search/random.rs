@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::run::{Model, search};
+use super::run::search;
 use super::{GridSearch, Parameters, SearchOptions, SearchResults};
 use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::graph::random::philox;
+use crate::model::Model;
 use crate::tensor::Tensor;
 
 /// The last word of the counter keeps these draws apart from all others.

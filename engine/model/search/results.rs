@@ -3,11 +3,10 @@ use std::path::Path;
 
 use super::Parameters;
 use super::parameters::bare;
-use super::run::Model;
 use crate::error::Result;
 use crate::formats::write_file;
-use crate::model::History;
 use crate::model::callbacks::Mode;
+use crate::model::{History, Model};
 
 /// A candidate and how it did.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,9 +7,8 @@ use super::results::{SearchResults, Trial};
 use super::{Parameters, SearchOptions};
 use crate::data::Fold;
 use crate::error::{Error, Result};
-use crate::model::FitOptions;
-pub(super) use crate::model::Sequential as Model;
 use crate::model::callbacks::Mode;
+use crate::model::{FitOptions, Model};
 use crate::tensor::Tensor;
 
 pub(super) fn search<M: Into<Model>>(

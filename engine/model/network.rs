@@ -1,0 +1,283 @@
+use super::build::{BuiltLayer, check_names};
+use super::device::Device;
+use super::lower::{self, Compiled, Stored};
+use super::objective::Objective;
+use super::session::{Newer, Session};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::layers::{Layer, shown};
+use crate::tensor::Tensor;
+use crate::train::losses::Loss;
+use crate::train::optimizers::Optimizer;
+
+/// Layers called on inputs and on what other layers give: [`Model::new`] makes one of symbolic values,
+/// [`Sequential`](super::Sequential) is one whose layers stand in a row.
+#[derive(Debug)]
+pub struct Model {
+    pub(super) name: String,
+    pub(super) inputs: Vec<Port>,
+    pub(super) layers: Vec<Box<dyn Layer>>,
+    /// In an order in which they can be made.
+    pub(super) calls: Vec<Call>,
+    /// The values that are the model's outputs: inputs are counted first, then calls.
+    pub(super) outputs: Vec<usize>,
+    pub(super) seed: u64,
+    pub(super) built: Vec<BuiltLayer>,
+    /// The shape of a sample of each value.
+    pub(super) shapes: Vec<Vec<usize>>,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) device: Option<Device>,
+    pub(super) session: Option<Session>,
+    /// Training steps since `compile`.
+    pub(super) step: u64,
+    /// Epochs since `compile`.
+    pub(super) epoch: u32,
+}
+
+/// An input of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Port {
+    pub name: String,
+    /// Of one sample; the first data decide where it is not known.
+    pub shape: Option<Vec<usize>>,
+}
+
+/// A layer called on values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub layer: usize,
+    pub inputs: Vec<usize>,
+}
+
+/// What a graph is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A training step: loss, metrics, gradients and the optimizer's update.
+    Training,
+    /// Loss and metrics.
+    Evaluation,
+    /// The model's output.
+    Prediction,
+}
+
+impl Model {
+    /// A model without layers.
+    pub(super) fn empty(name: &str, inputs: Vec<Port>) -> Self {
+        Self {
+            name: name.into(),
+            inputs,
+            layers: Vec::new(),
+            calls: Vec::new(),
+            outputs: Vec::new(),
+            seed: 0,
+            built: Vec::new(),
+            shapes: Vec::new(),
+            compiled: None,
+            device: None,
+            session: None,
+            step: 0,
+            epoch: 0,
+        }
+    }
+
+    /// What the first weights, the order of the samples and dropout depend on. Default 0. Weights that are drawn
+    /// already are drawn anew.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        let mut first = 0;
+        for (layer, built) in self.layers.iter().zip(&mut self.built) {
+            let inputs: Vec<&[usize]> = built.inputs.iter().map(Vec::as_slice).collect();
+            // The layer took these shapes when it was built.
+            if let Ok(anew) = BuiltLayer::new(layer.as_ref(), &inputs, seed, first) {
+                built.values = anew.values;
+            }
+            first += built.weights.len();
+        }
+        if let Some(session) = &mut self.session {
+            session.newer = Newer::Host;
+        }
+        self
+    }
+
+    /// Where the model runs. Default what `GRADUS_DEVICE` names, else a real GPU if there is one, else the CPU.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// The model's name in the summary. Default `functional`.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.to_string();
+        self
+    }
+
+    /// Names the optimizer, the loss and the metrics of a model of one output, each as a value or by Keras's name.
+    /// What an earlier optimizer remembered is forgotten; weights stay.
+    ///
+    /// ```
+    /// use gradus::{Adam, Dense, Sequential};
+    /// let mut model = Sequential::new().add(Dense::new(1).activation("sigmoid"));
+    /// model.compile(Adam::new(0.01), "mean_squared_error", &["accuracy"])?;
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown (the known ones are listed), a number of the optimizer makes no sense, or the model has
+    /// several outputs, for which there is [`Model::compile_each`].
+    pub fn compile<O, L>(&mut self, optimizer: O, loss: L, metrics: &[&str]) -> Result<()>
+    where
+        O: TryInto<Box<dyn Optimizer>, Error: Into<Error>>,
+        L: TryInto<Box<dyn Loss>, Error: Into<Error>>,
+    {
+        let optimizer = optimizer.try_into().map_err(Into::into)?;
+        self.take_compiled(optimizer, vec![Objective::new(loss, metrics)?])
+    }
+
+    /// Names the optimizer and, for each output in order, what it is trained for. The loss is the sum of all.
+    ///
+    /// With several losses the logs hold each as `NAME_loss`, unweighted as in Keras, where NAME is that of the layer
+    /// that gives the output; with several outputs metrics are called `NAME_accuracy` and so on. Every sample weighs
+    /// alike in each, where Keras weighs batches alike in `NAME_loss`.
+    ///
+    /// # Errors
+    /// If there are more or fewer objectives than outputs, or a number of the optimizer makes no sense.
+    pub fn compile_each<O>(
+        &mut self,
+        optimizer: O,
+        objectives: impl IntoIterator<Item = Objective>,
+    ) -> Result<()>
+    where
+        O: TryInto<Box<dyn Optimizer>, Error: Into<Error>>,
+    {
+        let optimizer = optimizer.try_into().map_err(Into::into)?;
+        self.take_compiled(optimizer, objectives.into_iter().collect())
+    }
+
+    fn take_compiled(&mut self, optimizer: Box<dyn Optimizer>, objectives: Vec<Objective>) -> Result<()> {
+        // A Sequential may be compiled before its first layer is added.
+        let outputs = self.outputs.len().max(1);
+        self.compiled = Some(Compiled::new(optimizer, objectives, outputs)?);
+        (self.step, self.epoch) = (0, 0);
+        self.session.as_mut().map_or(Ok(()), Session::start_over)
+    }
+
+    /// Builds the layers over samples of the shapes `rows`, one for each input, and draws the first weights.
+    pub(super) fn build_for(&mut self, rows: &[Vec<usize>]) -> Result<()> {
+        if self.layers.is_empty() {
+            return Err(Error::order("build", "the model has no layers", "add one first"));
+        }
+        check_names(&self.place(), &self.layers)?;
+        self.check_inputs(rows)?;
+        if self.shapes.is_empty() {
+            self.shapes = rows.to_vec();
+        }
+        for at in self.shapes.len() - rows.len()..self.calls.len() {
+            let shape = self.build_call(at)?;
+            self.shapes.push(shape);
+        }
+        for (port, row) in self.inputs.iter_mut().zip(rows) {
+            port.shape = Some(row.clone());
+        }
+        Ok(())
+    }
+
+    /// Builds the layer of call number `at`, if it is not built yet, and returns the shape of what the call gives.
+    fn build_call(&mut self, at: usize) -> Result<Vec<usize>> {
+        let Call { layer: number, inputs } = &self.calls[at];
+        let (layer, number) = (self.layers[*number].as_ref(), *number);
+        let inputs: Vec<&[usize]> = inputs.iter().map(|&value| self.shapes[value].as_slice()).collect();
+        if number < self.built.len() {
+            let shape = layer.output_shape_many(&inputs)?;
+            let (found, expected) = (layer.weights_many(&inputs), &self.built[number]);
+            if found != expected.weights[..expected.learning] {
+                let (found, expected) = (format!("{inputs:?}"), format!("{:?}", expected.inputs));
+                let remedy = "call a shared layer on values of one shape";
+                return Err(Error::shape(layer.place(), "input", found, expected, remedy));
+            }
+            return Ok(shape);
+        }
+        let first = self.built.iter().map(|layer| layer.weights.len()).sum();
+        let built = BuiltLayer::new(layer, &inputs, self.seed, first)?;
+        let shape = built.output.clone();
+        self.built.push(built);
+        Ok(shape)
+    }
+
+    fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
+        if found.len() != self.inputs.len() {
+            let expected = format!("{}, one for each input", self.inputs.len());
+            return Err(Error::argument(self.place(), "number of inputs", found.len(), expected));
+        }
+        for (port, found) in self.inputs.iter().zip(found) {
+            let Some(expected) = port.shape.as_ref().filter(|expected| *expected != found) else { continue };
+            let what = if self.inputs.len() == 1 { "input" } else { port.name.as_str() };
+            let remedy = "give samples of the shape that the model was built for";
+            return Err(Error::shape(self.place(), what, shown(found), shown(expected), remedy));
+        }
+        Ok(())
+    }
+
+    /// Where an error lies.
+    pub(super) fn place(&self) -> String {
+        format!("model {:?}", self.name)
+    }
+
+    /// The graph of one step of a model of one input over samples like those of `x`.
+    ///
+    /// # Errors
+    /// If the layers do not fit the samples, or a training or evaluation graph is wanted before `compile`.
+    pub fn graph(&mut self, purpose: Purpose, x: &Tensor) -> Result<Graph> {
+        let stored = vec![Stored::of(x)];
+        self.build_for(&[stored[0].row.clone()])?;
+        self.lower(purpose, &stored)
+    }
+
+    pub(super) fn lower(&self, purpose: Purpose, stored: &[Stored]) -> Result<Graph> {
+        match purpose {
+            Purpose::Training => lower::train_graph(self, stored, self.compiled("graph")?),
+            Purpose::Evaluation => lower::evaluate_graph(self, stored, self.compiled("graph")?),
+            Purpose::Prediction => lower::predict_graph(self, stored),
+        }
+    }
+
+    /// The learning rate of the optimizer's next step.
+    ///
+    /// # Errors
+    /// If the model is not compiled.
+    pub fn learning_rate(&self) -> Result<f64> {
+        Ok(self.compiled("learning_rate")?.optimizer.base().learning_rate(self.step))
+    }
+
+    /// Gives the optimizer another learning rate.
+    ///
+    /// # Errors
+    /// If the model is not compiled, the rate follows a schedule, or `rate` is no number above 0; the old one stays
+    /// then.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        self.compiled("set_learning_rate")?;
+        let optimizer = self.compiled.as_mut().map(|compiled| compiled.optimizer.base_mut());
+        optimizer.map_or(Ok(()), |base| base.set_learning_rate(rate))
+    }
+
+    pub(super) fn compiled(&self, call: &str) -> Result<&Compiled> {
+        let problem = "the model has no loss and no optimizer yet";
+        self.compiled.as_ref().ok_or_else(|| Error::order(call, problem, "call `compile` first"))
+    }
+
+    /// The names of the outputs: those of the layers that give them, or of the inputs that they are.
+    pub(super) fn output_names(&self) -> Vec<&str> {
+        self.outputs.iter().map(|&value| self.value_name(value)).collect()
+    }
+
+    pub(super) fn value_name(&self, value: usize) -> &str {
+        match value.checked_sub(self.inputs.len()) {
+            Some(call) => self.layers[self.calls[call].layer].name(),
+            None => &self.inputs[value].name,
+        }
+    }
+
+    /// The shapes of one sample of each output, of a built model.
+    pub(super) fn output_shapes(&self) -> Vec<&[usize]> {
+        self.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
+    }
+}
