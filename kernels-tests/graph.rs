@@ -156,13 +156,14 @@ fn step_errors() {
     let kernel = g.parameter("kernel", &[2, 3], weights);
     let rows = g.input("x", &[3], Element::F32);
     let table = g.full(0.0, &Shape::fixed(&[4]));
+    let columns = g.transpose(rows, &[1, 0]).unwrap();
     assert_eq!(
         g.assign(weights, kernel).unwrap_err().to_string(),
         "assign to weights: the value has shape [2, 3], expected [1, 256]: assign whole variables"
     );
     assert_eq!(
-        g.output("table", table).unwrap_err().to_string(),
-        "output \"table\": the node has shape [4], expected one float, or floats of shape [B, …]: reduce it first"
+        g.output("columns", columns).unwrap_err().to_string(),
+        "output \"columns\": the node has shape [3, B], expected floats of a fixed shape, or of shape [B, …]: reduce it first"
     );
     let none = g.pack(weights, &[]).unwrap_err().to_string();
     assert!(none.contains("number of gradients is 0, expected 1, one for each parameter"), "{none}");

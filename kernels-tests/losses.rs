@@ -49,7 +49,7 @@ fn graph(loss: &dyn Loss) -> Graph {
         Targets::Values => graph.input("y", &[SHAPE[1]], Element::F32),
     };
     let value = graph.input("x", &[SHAPE[1]], Element::F32);
-    let values = loss.values(&mut graph, target, &Prediction { value, logits: None }).unwrap();
+    let values = loss.values(&mut graph, target, &Prediction::of(value)).unwrap();
     let mean = graph.mean_all(values).unwrap();
     let gradient = graph.gradients(mean, &[value]).unwrap()[0];
     graph.output("loss", mean).unwrap();

@@ -138,9 +138,9 @@ pub fn reference(
     let mut outputs: Vec<Vec<f64>> = graph
         .outputs
         .iter()
-        .map(|o| match graph.shape(o.node).count() {
-            count if count.batch => vec![0.0; count.factor * rows],
-            _ => vec![0.0; steps.len()],
+        .map(|o| {
+            let count = graph.shape(o.node).count();
+            vec![0.0; count.factor * if count.batch { rows } else { steps.len() }]
         })
         .collect();
     for step in steps {
@@ -150,7 +150,7 @@ pub fn reference(
         let result = plain.step(graph, &feed).unwrap();
         for (i, (output, all)) in graph.outputs.iter().zip(&mut outputs).enumerate() {
             let count = graph.shape(output.node).count();
-            let at = if count.batch { step.offset * count.factor } else { step.row };
+            let at = count.factor * if count.batch { step.offset } else { step.row };
             let values = &result.outputs[i].1.data;
             all[at..at + values.len()].copy_from_slice(values);
         }

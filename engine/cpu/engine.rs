@@ -193,8 +193,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The outputs of all steps run: for each output of the graph, one number for each step, or the rows of the
-    /// samples, in the order in which the steps took them.
+    /// The outputs of all steps run: for each output of the graph, its numbers for each step, or the rows of
+    /// the samples, in the order in which the steps took them.
     ///
     /// # Errors
     /// If the binding does not exist.
@@ -280,9 +280,9 @@ impl Loaded {
     fn outputs(&self, rows: usize, steps: usize) -> Vec<OutputBuffer> {
         let graph = &self.program.graph;
         let buffer = |output: &crate::graph::Output| {
-            let Dim { factor, batch } = graph.shape(output.node).count();
-            let (words, row) = if batch { (rows * factor, Some(factor)) } else { (steps, None) };
-            OutputBuffer { words: Arena::new(words), row }
+            let Dim { factor: row, batch: batched } = graph.shape(output.node).count();
+            let words = row * if batched { rows } else { steps };
+            OutputBuffer { words: Arena::new(words), row, batched }
         };
         graph.outputs.iter().map(buffer).collect()
     }

@@ -90,8 +90,10 @@ pub(super) fn address(program: &Program, node: NodeId) -> Address {
 /// The buffer of one output of the graph.
 pub(super) struct OutputBuffer {
     pub(super) words: Arena,
-    /// Elements of a sample; `None` for one number a step.
-    pub(super) row: Option<usize>,
+    /// Elements of a sample, or of a step.
+    pub(super) row: usize,
+    /// Whether rows are those of samples, else of steps.
+    pub(super) batched: bool,
 }
 
 /// All that the kernels of one step see.
@@ -137,9 +139,7 @@ impl Context<'_> {
     }
 
     fn output_start(&self, output: usize) -> usize {
-        match self.outputs[output].row {
-            Some(row) => self.step.offset * row,
-            None => self.step.row,
-        }
+        let OutputBuffer { row, batched, .. } = self.outputs[output];
+        row * if batched { self.step.offset } else { self.step.row }
     }
 }

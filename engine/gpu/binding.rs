@@ -76,7 +76,7 @@ impl Loaded {
 /// A program bound to data sets and output buffers.
 pub struct Bound {
     pub program: usize,
-    /// Elements of each scalar output.
+    /// Rows of each output that has one for each step.
     pub steps: usize,
     pub data: DataSets,
     pub table: wgpu::Buffer,
@@ -103,7 +103,7 @@ impl Bound {
         let mut outputs = Vec::new();
         for output in &loaded.program.graph.outputs {
             let count = loaded.program.graph.shape(output.node).count();
-            let words = if count.batch { count.factor * data.rows() } else { steps };
+            let words = count.factor * if count.batch { data.rows() } else { steps };
             let label = format!("output {}", output.name);
             if words as u64 * 4 > device.binding_limit() {
                 let (found, limit) = (words * 4, device.binding_limit());

@@ -150,7 +150,7 @@ impl Engine {
     }
 
     /// Uploads `inputs`, one data set for each input of the program's graph, and prepares runs that write
-    /// rows 0 to `steps` of the scalar outputs. The order of samples is that of the rows.
+    /// rows 0 to `steps` of the outputs of steps. The order of samples is that of the rows.
     ///
     /// # Errors
     /// If the data sets do not fit the graph, or the device has no room.
@@ -209,7 +209,7 @@ impl Engine {
         device.check()
     }
 
-    /// The outputs, in the graph's order: a number for each row of a scalar output, all rows of the others.
+    /// The outputs, in the graph's order: its numbers for each step, or the rows of the samples.
     ///
     /// # Errors
     /// If there is no such binding or the device fails.

@@ -104,12 +104,12 @@ impl Parameter {
     }
 }
 
-/// A result the host reads: a number for each step, or rows for each batch.
+/// A result the host reads: numbers for each step, or rows for each batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// Its name, such as `loss`.
     pub name: String,
-    /// A float scalar, or floats of shape `[B, …]`.
+    /// Floats of a fixed shape, or of shape `[B, …]`.
     pub node: NodeId,
 }
 
@@ -223,12 +223,12 @@ impl Graph {
         Ok(())
     }
 
-    /// Lets the host read `node` under `name`: a float scalar for each step, or float rows `[B, …]`.
+    /// Lets the host read `node` under `name`: floats of a fixed shape for each step, or float rows `[B, …]`.
     pub fn output(&mut self, name: &str, node: NodeId) -> Result<()> {
         let Node { shape, element, .. } = self.node(node);
         let rows = shape.0.first().is_some_and(|d| *d == Dim::batch(1));
-        if *element != Element::F32 || !(rows || shape.count() == Dim::fixed(1)) {
-            let expected = "one float, or floats of shape [B, …]";
+        if *element != Element::F32 || (shape.count().batch && !rows) {
+            let expected = "floats of a fixed shape, or of shape [B, …]";
             return Err(Error::shape(
                 format!("output {name:?}"),
                 "the node",

@@ -16,6 +16,8 @@ use crate::train::losses::{Loss, Targets};
 pub(super) struct Examples {
     pub x: Vec<Arc<Tensor>>,
     pub y: Vec<Arc<Tensor>>,
+    /// How much each sample counts in each loss, if not all count alike.
+    pub weights: Vec<Arc<Tensor>>,
 }
 
 impl Examples {
@@ -34,7 +36,7 @@ impl Examples {
             check_rows(call, &name, part, x[0].rows())?;
             check_finite(&format!("{call}: {name}"), part)?;
         }
-        Ok(Self { x, y: Vec::new() })
+        Ok(Self { x, y: Vec::new(), weights: Vec::new() })
     }
 
     /// Checks samples and targets for `call`.
@@ -46,6 +48,48 @@ impl Examples {
             check_finite(&format!("{call}: {name}"), part)?;
         }
         Ok(Self { y, ..examples })
+    }
+
+    /// The same, each sample counting in the losses as much as `weights` says: one tensor for each target.
+    pub fn weighted(self, call: &str, weights: Option<Tensors>) -> Result<Self> {
+        let Some(Tensors(weights)) = weights else { return Ok(self) };
+        if weights.len() != self.y.len() {
+            let expected = format!("{}, one for each target", self.y.len());
+            return Err(Error::argument(call, "number of sample weights", weights.len(), expected));
+        }
+        let mut floats = Vec::new();
+        for (i, part) in weights.iter().enumerate() {
+            let name = part_name("sample_weight", i, weights.len());
+            check_rows(call, &name, part, self.rows())?;
+            check_finite(&format!("{call}: {name}"), part)?;
+            floats.push(Tensor::f32(part.shape(), part.to_f32()).map(Arc::new)?);
+        }
+        Ok(Self { weights: floats, ..self })
+    }
+
+    /// The same, each sample counting as much as its class: 1 where `classes` does not name it. The targets are in the
+    /// form that the loss compares.
+    pub fn weighted_by_class(self, classes: &[(usize, f32)]) -> Result<Self> {
+        if classes.is_empty() {
+            return Ok(self);
+        }
+        let [y] = self.y.as_slice() else {
+            let expected = "1: weigh the samples of several outputs by `sample_weight`";
+            return Err(Error::argument("fit: class_weight", "number of targets", self.y.len(), expected));
+        };
+        if !self.weights.is_empty() {
+            let expected = "without `class_weight`: multiply the two";
+            return Err(Error::argument("fit", "sample_weight", "given", expected));
+        }
+        if y.shape().len() > 2 {
+            let (found, remedy) = (shown(&y.shape()[1..]), "weigh the samples by `sample_weight`");
+            return Err(Error::shape("fit: class_weight", "y", found, "one class for each sample", remedy));
+        }
+        let weight =
+            |class: usize| classes.iter().find(|(known, _)| *known == class).map_or(1.0, |&(_, w)| w);
+        let weights: Vec<f32> = class_numbers(y).into_iter().map(weight).collect();
+        let weights = Tensor::f32(&[y.rows()], weights).map(Arc::new)?;
+        Ok(Self { weights: vec![weights], ..self })
     }
 
     /// The same, the targets in the form that the losses of `objectives` compare with outputs of shapes `outputs`.
@@ -74,7 +118,8 @@ impl Examples {
                 .collect::<Result<Vec<_>>>()
         };
         let part = |range: std::ops::Range<usize>| {
-            Ok::<_, Error>(Self { x: rows(&self.x, range.clone())?, y: rows(&self.y, range)? })
+            let weights = rows(&self.weights, range.clone())?;
+            Ok::<_, Error>(Self { x: rows(&self.x, range.clone())?, y: rows(&self.y, range)?, weights })
         };
         Ok([part(0..at)?, part(at..self.rows())?])
     }
@@ -83,13 +128,29 @@ impl Examples {
         self.x[0].rows()
     }
 
+    /// How samples are stored, and behind them their weights.
     pub fn stored(&self) -> Vec<Stored> {
-        self.x.iter().map(|part| Stored::of(part)).collect()
+        self.x.iter().chain(&self.weights).map(|part| Stored::of(part)).collect()
     }
 
-    /// The tensors in the order of the graph's inputs.
+    /// The tensors in the order of the graph's inputs: a target's weights behind it.
     pub fn tensors(&self) -> Vec<Arc<Tensor>> {
-        self.x.iter().chain(&self.y).cloned().collect()
+        let mut tensors = self.x.clone();
+        for (i, y) in self.y.iter().enumerate() {
+            tensors.push(Arc::clone(y));
+            tensors.extend(self.weights.get(i).cloned());
+        }
+        tensors
+    }
+}
+
+/// The class of each sample: a number, the place of the largest of several, or whether a lone one is nearer to 1.
+fn class_numbers(y: &Tensor) -> Vec<usize> {
+    let largest = |row: &[f32]| (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+    match y.values() {
+        Values::U32(labels) => labels.iter().map(|&label| label as usize).collect(),
+        _ if y.row_len() == 1 => y.to_f32().iter().map(|&value| value.round().max(0.0) as usize).collect(),
+        _ => y.to_f32().chunks(y.row_len()).map(largest).collect(),
     }
 }
 

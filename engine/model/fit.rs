@@ -8,7 +8,7 @@ use super::session::Session;
 use super::tensors::Tensors;
 use super::training::Training;
 use crate::data::split_row;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Model {
     /// Trains on `x` and `y`. Weights and what the optimizer remembers stay on the device for the next call.
@@ -51,7 +51,7 @@ impl Model {
         self.compiled("fit")?;
         options.start()?;
         let (training, validation) = examples(x.into(), y.into(), &options)?;
-        let training = self.for_losses("fit", training)?;
+        let training = self.for_losses("fit", training)?.weighted_by_class(&options.class_weight)?;
         let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
         let mut session = self.start_session().await?;
         let result = self.train(&mut session, &training, validation.as_ref(), &mut options).await;
@@ -84,10 +84,15 @@ impl Model {
 
 /// The samples to train on and those to validate on.
 fn examples(x: Tensors, y: Tensors, options: &FitOptions) -> Result<(Examples, Option<Examples>)> {
-    let all = Examples::new("fit", x, y)?;
+    let all = Examples::new("fit", x, y)?.weighted("fit", options.sample_weight.clone())?;
     if let Some((x, y)) = &options.validation_data {
-        let validation = Examples::new("fit: validation_data", x.clone(), y.clone())?;
-        return Ok((all, Some(validation)));
+        let call = "fit: validation_data";
+        let validation = Examples::new(call, x.clone(), y.clone())?;
+        return Ok((all, Some(validation.weighted(call, options.validation_sample_weight.clone())?)));
+    }
+    if options.validation_sample_weight.is_some() {
+        let problem = "there are weights of validation samples, but no validation_data";
+        return Err(Error::order("fit", problem, "give validation_data, or sample_weight of all samples"));
     }
     if options.validation_split == 0.0 {
         return Ok((all, None));

@@ -6,25 +6,51 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::formats::write_file;
+use crate::tensor::Tensor;
+use crate::train::metrics::Measure;
 
 /// Loss and metrics by name, in alphabetical order, as Keras reports them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Logs(BTreeMap<String, f64>);
+pub struct Logs {
+    numbers: BTreeMap<String, f64>,
+    tables: BTreeMap<String, Tensor>,
+}
 
 impl Logs {
     /// The value called `name`, such as `loss`, `accuracy` or `val_loss`.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.get(name).copied()
+        self.numbers.get(name).copied()
     }
 
-    /// All names and values.
+    /// The table called `name`, of a metric that is not one number, such as `confusion_matrix`.
+    pub fn table(&self, name: &str) -> Option<&Tensor> {
+        self.tables.get(name)
+    }
+
+    /// All names and values; tables are not among them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().map(|(name, &value)| (name.as_str(), value))
+        self.numbers.iter().map(|(name, &value)| (name.as_str(), value))
     }
 
     /// Sets the value called `name`.
     pub fn insert(&mut self, name: &str, value: f64) {
-        self.0.insert(name.to_string(), value);
+        self.numbers.insert(name.to_string(), value);
+    }
+
+    pub(super) fn insert_measure(&mut self, name: &str, measure: Measure) {
+        match measure {
+            Measure::Number(value) => self.insert(name, value),
+            Measure::Table(table) => {
+                self.tables.insert(name.to_string(), table);
+            }
+        }
+    }
+
+    /// Adds all of `others` as `val_…`.
+    pub(super) fn insert_validation(&mut self, others: Self) {
+        let numbers = others.numbers.into_iter().map(|(name, value)| (name, Measure::Number(value)));
+        let tables = others.tables.into_iter().map(|(name, table)| (name, Measure::Table(table)));
+        numbers.chain(tables).for_each(|(name, value)| self.insert_measure(&format!("val_{name}"), value));
     }
 }
 

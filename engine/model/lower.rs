@@ -2,12 +2,13 @@
 
 use super::network::Model;
 use super::objective::Objective;
-use crate::error::Result;
-use crate::graph::{Along, Element, Graph, NodeId, Op, VariableId};
+use super::report::sum_name;
+use crate::error::{Error, Result};
+use crate::graph::{Along, Binary, Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Variables};
-use crate::tensor::{Shape, Tensor, Values};
+use crate::tensor::{Dim, Shape, Tensor, Values};
 use crate::train::constraints::Constraint;
-use crate::train::losses::{Logits, Prediction, Targets};
+use crate::train::losses::{Logits, Loss, Prediction, Targets};
 use crate::train::optimizers::{self, Optimizer};
 
 /// The variable of the weights that learn, in every graph of a model.
@@ -56,19 +57,22 @@ pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
     Ok(graph)
 }
 
-/// The graph that evaluates: outputs `loss` and each metric, means over the batch.
-pub(super) fn evaluate_graph(model: &Model, x: &[Stored], compiled: &Compiled) -> Result<Graph> {
+/// The graph that evaluates samples stored like the first of `stored`, and weighed by what is stored like the others:
+/// outputs `loss`, a mean over the batch, and the sums of each metric.
+pub(super) fn evaluate_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
+    let (x, weights) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, false)?;
-    score(&mut graph, &forward, compiled, &model.output_names())?;
+    score(&mut graph, &forward, compiled, &model.output_names(), weights)?;
     Ok(graph)
 }
 
 /// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
-pub(super) fn train_graph(model: &Model, x: &[Stored], compiled: &Compiled) -> Result<Graph> {
+pub(super) fn train_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
+    let (x, weights) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, true)?;
-    let loss = score(&mut graph, &forward, compiled, &model.output_names())?;
+    let loss = score(&mut graph, &forward, compiled, &model.output_names(), weights)?;
     update(&mut graph, loss, compiled.optimizer.as_ref(), &forward.constraints)?;
     Ok(graph)
 }
@@ -113,14 +117,14 @@ fn input(graph: &mut Graph, name: &str, stored: &Stored) -> Result<NodeId> {
     if stored.scale == 1.0 { Ok(value) } else { graph.scale(value, stored.scale) }
 }
 
-/// An output, with the logits that it is a function of.
+/// An output, with the logits that it is a function of and the time steps that count.
 fn prediction(context: &Context<'_>, value: NodeId) -> Prediction {
     let logits = match context.activation_of(value) {
         Some((ActivationFunction::Softmax, x)) => Some(Logits::Softmax(x)),
         Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
         _ => None,
     };
-    Prediction { value, logits }
+    Prediction { value, logits, mask: context.mask(value) }
 }
 
 /// Lets each state have its new value when the step ends; the others keep theirs.
@@ -139,23 +143,32 @@ fn update_states(graph: &mut Graph, updates: &[(NodeId, NodeId)]) -> Result<()> 
 }
 
 /// Adds targets, losses and metrics, and returns the sum of the losses.
-fn score(graph: &mut Graph, forward: &Forward, compiled: &Compiled, names: &[&str]) -> Result<NodeId> {
+fn score(
+    graph: &mut Graph,
+    forward: &Forward,
+    compiled: &Compiled,
+    names: &[&str],
+    weights: &[Stored],
+) -> Result<NodeId> {
     let (mut losses, mut parts, mut scores) = (Vec::new(), Vec::new(), Vec::new());
     for ((prediction, objective), name) in forward.of.iter().zip(&compiled.objectives).zip(names) {
         let Some(loss) = &objective.loss else { continue };
         let prefix = if names.len() > 1 { format!("{name}_") } else { String::new() };
         graph.enter(loss.name());
         let target = target(graph, &format!("y{}", losses.len()), prediction.value, loss.targets());
+        let weight = weights.get(losses.len());
+        let weight = weight.map(|w| graph.input(&format!("weight{}", losses.len()), &w.row, w.element));
         let values = loss.values(graph, target, prediction)?;
-        let mean = graph.mean_all(values)?;
+        let mean = weighted_mean(graph, loss.as_ref(), values, [weight, prediction.mask])?;
         let weighted =
             if objective.weight == 1.0 { mean } else { graph.scale(mean, objective.weight as f32)? };
         losses.push(weighted);
         parts.push((format!("{prefix}loss"), mean));
         for metric in &objective.metrics {
             graph.enter(metric.name());
-            let mean = metric.mean(graph, target, prediction.value)?;
-            scores.push((format!("{prefix}{}", metric.name()), mean));
+            let name = format!("{prefix}{}", metric.name());
+            let sums = metric.sums(graph, target, prediction)?;
+            scores.extend(sums.into_iter().enumerate().map(|(i, sum)| (sum_name(&name, i), sum)));
         }
     }
     graph.enter("loss");
@@ -168,6 +181,47 @@ fn score(graph: &mut Graph, forward: &Forward, compiled: &Compiled, names: &[&st
     }
     graph.enter("");
     Ok(loss)
+}
+
+/// The mean of a loss's `values` `[B, …]`, each times its sample's weight. What the mask `[B, time]` leaves out does not
+/// count.
+fn weighted_mean(
+    graph: &mut Graph,
+    loss: &dyn Loss,
+    mut values: NodeId,
+    [weight, mask]: [Option<NodeId>; 2],
+) -> Result<NodeId> {
+    if let Some(weight) = weight {
+        let weight = spread_over(graph, loss, "sample weights", weight, values)?;
+        values = graph.multiply(values, weight)?;
+    }
+    let Some(mask) = mask else { return graph.mean_all(values) };
+    let counted = spread_over(graph, loss, "a mask", mask, values)?;
+    let zero = graph.constant(0.0);
+    let kept = graph.select(counted, values, zero)?;
+    let (mean, share) = (graph.mean_all(kept)?, graph.mean_all(mask)?);
+    let least = graph.constant(f32::MIN_POSITIVE);
+    let share = graph.binary(Binary::Maximum, share, least)?;
+    graph.divide(mean, share)
+}
+
+/// `factor` `[B]` or `[B, time]` with axes of size 1 behind, so that it stretches over `values`.
+fn spread_over(
+    graph: &mut Graph,
+    loss: &dyn Loss,
+    what: &str,
+    factor: NodeId,
+    values: NodeId,
+) -> Result<NodeId> {
+    let (own, whole) = (graph.shape(factor).clone(), graph.shape(values).clone());
+    if whole.rank() < own.rank() || whole.0[..own.rank()] != own.0 {
+        let expected = format!("{own} and any axes behind, as {what} have");
+        let remedy = "use a loss that has a value for each of them, such as mean_squared_error";
+        return Err(Error::shape(format!("loss {:?}", loss.name()), "the values", whole, expected, remedy));
+    }
+    let mut shape = own;
+    shape.0.resize(whole.rank(), Dim::fixed(1));
+    graph.reshape(factor, &shape)
 }
 
 fn sum<'a>(graph: &mut Graph, terms: impl IntoIterator<Item = &'a NodeId>) -> Result<NodeId> {

@@ -15,6 +15,7 @@ mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
 mod progress;
+mod report;
 mod run;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]

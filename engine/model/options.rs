@@ -18,6 +18,9 @@ pub struct FitOptions {
     pub(super) shuffle: bool,
     pub(super) validation_data: Option<(Tensors, Tensors)>,
     pub(super) validation_split: f64,
+    pub(super) sample_weight: Option<Tensors>,
+    pub(super) validation_sample_weight: Option<Tensors>,
+    pub(super) class_weight: Vec<(usize, f32)>,
     pub(super) seed: Option<u64>,
     pub(super) callbacks: Vec<Box<dyn Callback>>,
     verbose: u8,
@@ -38,6 +41,9 @@ impl FitOptions {
             shuffle: true,
             validation_data: None,
             validation_split: 0.0,
+            sample_weight: None,
+            validation_sample_weight: None,
+            class_weight: Vec::new(),
             seed: None,
             callbacks: Vec::new(),
             // A browser has no clock that a progress line could read.
@@ -72,6 +78,30 @@ impl FitOptions {
     /// The share of the samples, the last ones, that is kept for validation. Default 0.
     pub fn validation_split(mut self, fraction: f64) -> Self {
         self.validation_split = fraction;
+        self
+    }
+
+    /// How much each sample counts in the loss, `[samples]`, or `[samples, time]` where each time step has a loss; one
+    /// tensor for each target. The loss is the mean of weight · loss. Metrics do not see the weights. Default 1 each.
+    pub fn sample_weight(mut self, weights: impl Into<Tensors>) -> Self {
+        self.sample_weight = Some(weights.into());
+        self
+    }
+
+    /// [`FitOptions::sample_weight`] of the validation data.
+    pub fn validation_sample_weight(mut self, weights: impl Into<Tensors>) -> Self {
+        self.validation_sample_weight = Some(weights.into());
+        self
+    }
+
+    /// How much the training samples of a class count in the loss, as pairs of class and weight; 1 for the others.
+    ///
+    /// ```
+    /// use gradus::FitOptions;
+    /// let rare_counts_more = FitOptions::new().class_weight(&[(0, 1.0), (1, 20.0)]);
+    /// ```
+    pub fn class_weight(mut self, classes: &[(usize, f32)]) -> Self {
+        self.class_weight = classes.to_vec();
         self
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::examples::Examples;
 use super::history::Logs;
+use super::report::Report;
 use super::session::{Loaded, Session};
 use crate::error::Result;
 use crate::graph::random::Key;
@@ -14,6 +15,7 @@ use crate::schedule::{BindingId, Step};
 pub(super) struct Pass {
     pub loaded: Loaded,
     pub binding: BindingId,
+    reports: Vec<Report>,
     rows: usize,
     batch_size: usize,
 }
@@ -22,13 +24,14 @@ impl Pass {
     pub fn new(
         session: &mut Session,
         loaded: Loaded,
+        reports: Vec<Report>,
         examples: &Examples,
         batch_size: usize,
     ) -> Result<Self> {
         let rows = examples.rows();
         let steps = rows.div_ceil(batch_size);
         let binding = session.engine().bind(loaded.id, &examples.tensors(), steps)?;
-        Ok(Self { loaded, binding, rows, batch_size })
+        Ok(Self { loaded, binding, reports, rows, batch_size })
     }
 
     /// How many samples there are.
@@ -72,15 +75,25 @@ impl Pass {
         session.engine().outputs(self.binding).await
     }
 
-    /// The means over the samples of the first `done` steps: every sample weighs alike.
-    pub fn means(&self, outputs: &[Vec<f32>], done: usize) -> Logs {
+    /// What is reported of the samples of the first `done` steps: every sample weighs alike.
+    pub fn logs(&self, outputs: &[Vec<f32>], done: usize) -> Logs {
         let samples: usize = (0..done).map(|i| self.batch(i)).sum();
         let mut logs = Logs::default();
-        for (name, values) in self.loaded.outputs.iter().zip(outputs) {
-            let weighted = values.iter().take(done).enumerate();
-            let sum: f64 = weighted.map(|(i, &value)| f64::from(value) * self.batch(i) as f64).sum();
-            logs.insert(name, sum / samples as f64);
+        for report in &self.reports {
+            let own = self.loaded.outputs.iter().zip(outputs).filter(|(name, _)| report.holds(name));
+            let sums: Vec<f64> = own.flat_map(|(_, values)| self.sums(report, values, done)).collect();
+            logs.insert_measure(&report.name, report.measure(&sums, samples as f64));
         }
         logs
+    }
+
+    /// The sums of an output over the first `done` steps.
+    fn sums(&self, report: &Report, values: &[f32], done: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; values.len() / self.count()];
+        for (i, row) in values.chunks(sums.len()).take(done).enumerate() {
+            let weight = if report.is_mean() { self.batch(i) as f64 } else { 1.0 };
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value) * weight);
+        }
+        sums
     }
 }

@@ -39,11 +39,31 @@ impl Model {
         y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        self.compiled("evaluate")?;
+        self.evaluate_examples(Examples::new("evaluate", x.into(), y.into())?, batch_size.into()).await
+    }
+
+    /// [`Model::evaluate`] with a weight for each sample in the loss, as in
+    /// [`FitOptions::sample_weight`](super::FitOptions::sample_weight).
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`].
+    pub fn evaluate_weighted(
+        &mut self,
+        x: impl Into<Tensors>,
+        y: impl Into<Tensors>,
+        sample_weight: impl Into<Tensors>,
+        batch_size: impl Into<Option<usize>>,
+    ) -> Result<Logs> {
         let examples = Examples::new("evaluate", x.into(), y.into())?;
+        let examples = examples.weighted("evaluate", Some(sample_weight.into()))?;
+        pollster::block_on(self.evaluate_examples(examples, batch_size.into()))
+    }
+
+    async fn evaluate_examples(&mut self, examples: Examples, batch_size: Option<usize>) -> Result<Logs> {
+        self.compiled("evaluate")?;
         let examples = self.for_losses("evaluate", examples)?;
-        let (outputs, pass) = self.run(Purpose::Evaluation, &examples, batch_size.into(), "evaluate").await?;
-        Ok(pass.means(&outputs, pass.count()))
+        let (outputs, pass) = self.run(Purpose::Evaluation, &examples, batch_size, "evaluate").await?;
+        Ok(pass.logs(&outputs, pass.count()))
     }
 
     /// The output of a model that has one for every sample of `x`, `[samples, …]`, in batches of `batch_size`, by
@@ -165,7 +185,7 @@ impl Model {
     ) -> Result<Pass> {
         let (stored, max_batch) = (examples.stored(), batch_size.min(examples.rows()));
         let loaded = session.load(purpose, &stored, max_batch, || self.lower(purpose, &stored))?;
-        Pass::new(session, loaded, examples, batch_size)
+        Pass::new(session, loaded, self.reports(purpose), examples, batch_size)
     }
 
     /// Builds the model for `examples` and brings the targets into the form that the losses compare.

@@ -1,5 +1,6 @@
 //! The model as a user sees it: what it promises, and what it says to bad input.
 
+use super::Objective;
 use super::*;
 use crate::error::{Error, Result};
 use crate::layers::{Conv2D, Dense, Dropout, Flatten};
@@ -237,5 +238,25 @@ fn explain_prints_the_programs() -> Result<()> {
     model.fit(&x, &y, quiet())?;
     let text = model.explain()?;
     assert!(text.contains("CPU") && text.contains("Training") && text.contains("as asked for"), "{text}");
+    Ok(())
+}
+
+/// A table of counts beside the numbers, over batches of 32 and a last one of fewer.
+#[test]
+fn confusions_stand_in_the_logs() -> Result<()> {
+    let (x, y) = samples();
+    let mut model = compiled();
+    let objective = Objective::new("sparse_categorical_crossentropy", &["accuracy", "confusion_matrix"])?;
+    model.compile_each("sgd", [objective])?;
+    let history = model.fit(&x, &y, quiet().validation_data(&x, &y))?;
+    let logs = model.evaluate(&x, &y, 4)?;
+    let table = logs.table("confusion_matrix").expect("a table");
+    assert_eq!(history.epochs().last().and_then(|logs| logs.table("val_confusion_matrix")), Some(table));
+    let classes = table.shape()[0];
+    let counts = table.to_f32();
+    assert_eq!(counts.iter().sum::<f32>(), x.rows() as f32);
+    let right: f32 = counts.iter().step_by(classes + 1).sum();
+    assert!((f64::from(right) / x.rows() as f64 - logs.get("accuracy").unwrap()).abs() < 1e-6);
+    assert!(logs.iter().all(|(name, _)| name != "confusion_matrix"));
     Ok(())
 }

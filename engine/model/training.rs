@@ -100,7 +100,7 @@ impl Training<'_> {
     /// If the device fails, and in a browser, where nothing can be waited for.
     pub fn logs(&mut self) -> Result<Logs> {
         let outputs = wait("logs", self.session.engine().outputs(self.pass.binding))?;
-        Ok(self.pass.means(&outputs, self.done))
+        Ok(self.pass.logs(&outputs, self.done))
     }
 
     /// The loss of each step's own batch, before its update; known when an epoch is over.
@@ -161,13 +161,11 @@ impl<'a> Training<'a> {
         self.run_steps(callbacks).await?;
         self.model.epoch += 1;
         let outputs = self.session.engine().outputs(self.pass.binding).await?;
-        let mut logs = self.pass.means(&outputs, self.done);
+        let mut logs = self.pass.logs(&outputs, self.done);
         self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
         if let Some(check) = self.check {
             let outputs = check.run(self.session).await?;
-            for (name, value) in check.means(&outputs, check.count()).iter() {
-                logs.insert(&format!("val_{name}"), value);
-            }
+            logs.insert_validation(check.logs(&outputs, check.count()));
         }
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
         Ok(logs)

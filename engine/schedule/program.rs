@@ -256,7 +256,7 @@ pub enum Destination {
     Place,
     /// The variable, from its start: the step's assignment.
     Variable(VariableId),
-    /// Output number i of the graph: a scalar goes to element `step.row`, rows go to rows
+    /// Output number i of the graph: a step's numbers go to row `step.row`, rows of samples to rows
     /// `step.offset..` of the output buffer.
     Output(usize),
 }
@@ -276,7 +276,7 @@ pub struct Step {
     pub batch: usize,
     /// Where they start in the order of samples.
     pub offset: usize,
-    /// Which row of the scalar outputs the step writes.
+    /// Which row of the outputs with one row a step the step writes.
     pub row: usize,
     /// What random nodes depend on.
     pub key: Key,

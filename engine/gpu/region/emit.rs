@@ -427,12 +427,13 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// A scalar output goes to the step's row, rows to the batch's rows.
+/// Numbers of a step go to the step's row, rows to the batch's rows.
 fn output_index(count: Dim, index: &Index) -> String {
+    let first = if count.batch { "step.offset" } else { "step.row" };
     match (count.batch, count.factor) {
-        (false, _) => "step.row".into(),
-        (true, 1) => format!("step.offset + {}", index.text),
-        (true, row) => format!("step.offset * {row}u + {}", index.text),
+        (false, 1) => first.into(),
+        (true, 1) => format!("{first} + {}", index.text),
+        (_, row) => format!("{first} * {row}u + {}", index.text),
     }
 }
 

@@ -52,6 +52,16 @@ pub struct Prediction {
     pub value: NodeId,
     /// What the last activation was computed from, where a loss can use that.
     pub logits: Option<Logits>,
+    /// Which time steps count, where not all do: floats `[B, time]`, 1 or 0. The mean of a loss's values leaves the
+    /// others out.
+    pub mask: Option<NodeId>,
+}
+
+impl Prediction {
+    /// A prediction of which nothing else is known.
+    pub fn of(value: NodeId) -> Self {
+        Self { value, logits: None, mask: None }
+    }
 }
 
 /// The input of a last activation.
