@@ -61,8 +61,8 @@ pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{
-    Callback, Device, FitOptions, History, Input, Logs, Model, Objective, Sequential, SharedLayer, Symbol,
-    Tensors, Training,
+    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Sequential,
+    SharedLayer, Symbol, Tensors, Training,
 };
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

@@ -4,6 +4,7 @@ use crate::gpu::kernels;
 
 mod activations;
 mod conv;
+mod custom_step;
 mod differences;
 mod executor;
 mod functional;

@@ -18,6 +18,8 @@ pub(super) struct Examples {
     pub y: Vec<Arc<Tensor>>,
     /// How much each sample counts in each loss, if not all count alike.
     pub weights: Vec<Arc<Tensor>>,
+    /// Whether the graph follows the form of the targets, as a custom step's does.
+    free: bool,
 }
 
 impl Examples {
@@ -36,7 +38,7 @@ impl Examples {
             check_rows(call, &name, part, x[0].rows())?;
             check_finite(&format!("{call}: {name}"), part)?;
         }
-        Ok(Self { x, y: Vec::new(), weights: Vec::new() })
+        Ok(Self { x, y: Vec::new(), weights: Vec::new(), free: false })
     }
 
     /// Checks samples and targets for `call`.
@@ -72,6 +74,10 @@ impl Examples {
     pub fn weighted_by_class(self, classes: &[(usize, f32)]) -> Result<Self> {
         if classes.is_empty() {
             return Ok(self);
+        }
+        if self.free {
+            let expected = "none: weigh the loss in the custom step";
+            return Err(Error::argument("fit", "class_weight", "given", expected));
         }
         let [y] = self.y.as_slice() else {
             let expected = "1: weigh the samples of several outputs by `sample_weight`";
@@ -109,6 +115,15 @@ impl Examples {
         Ok(Self { y, ..self })
     }
 
+    /// The same for a custom step, which takes targets as they are.
+    pub fn for_custom_step(self, call: &str) -> Result<Self> {
+        if self.weights.is_empty() {
+            return Ok(Self { free: true, ..self });
+        }
+        let expected = "none: give weights as targets, and multiply the loss in the custom step";
+        Err(Error::argument(call, "number of sample weights", self.weights.len(), expected))
+    }
+
     /// The rows before `at`, and the others.
     pub fn part(&self, at: usize) -> Result<[Self; 2]> {
         let rows = |tensors: &[Arc<Tensor>], range: std::ops::Range<usize>| {
@@ -119,7 +134,12 @@ impl Examples {
         };
         let part = |range: std::ops::Range<usize>| {
             let weights = rows(&self.weights, range.clone())?;
-            Ok::<_, Error>(Self { x: rows(&self.x, range.clone())?, y: rows(&self.y, range)?, weights })
+            Ok::<_, Error>(Self {
+                x: rows(&self.x, range.clone())?,
+                y: rows(&self.y, range)?,
+                weights,
+                ..*self
+            })
         };
         Ok([part(0..at)?, part(at..self.rows())?])
     }
@@ -128,9 +148,10 @@ impl Examples {
         self.x[0].rows()
     }
 
-    /// How samples are stored, and behind them their weights.
+    /// How samples are stored, and behind them what else the graph depends on: weights, or the targets of a custom step.
     pub fn stored(&self) -> Vec<Stored> {
-        self.x.iter().chain(&self.weights).map(|part| Stored::of(part)).collect()
+        let others = if self.free { &self.y } else { &self.weights };
+        self.x.iter().chain(others).map(|part| Stored::of(part)).collect()
     }
 
     /// The tensors in the order of the graph's inputs: a target's weights behind it.

@@ -1,15 +1,16 @@
 //! From layers to the graph of one step.
 
+use super::compiled::{Compiled, Goal};
+use super::custom_step::CustomStep;
 use super::network::Model;
-use super::objective::Objective;
-use super::report::sum_name;
-use crate::error::{Error, Result};
-use crate::graph::{Along, Binary, Element, Graph, NodeId, Op, VariableId};
+use super::score::{score, sum};
+use super::update::update;
+use crate::error::Result;
+use crate::graph::{Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Variables};
-use crate::tensor::{Dim, Shape, Tensor, Values};
+use crate::tensor::{Tensor, Values};
 use crate::train::constraints::Constraint;
-use crate::train::losses::{Logits, Loss, Prediction, Targets};
-use crate::train::optimizers::{self, Optimizer};
+use crate::train::losses::{Logits, Prediction};
 
 /// The variable of the weights that learn, in every graph of a model.
 pub(super) const WEIGHTS: VariableId = VariableId(0);
@@ -18,14 +19,6 @@ pub(super) const FROZEN: VariableId = VariableId(1);
 
 /// The variable of what layers remember from step to step.
 pub(super) const STATES: VariableId = VariableId(2);
-
-/// What `compile` was given.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub optimizer: Box<dyn Optimizer>,
-    /// One for each output.
-    pub objectives: Vec<Objective>,
-}
 
 /// How the rows of a data set are stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,32 +50,56 @@ pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
     Ok(graph)
 }
 
-/// The graph that evaluates samples stored like the first of `stored`, and weighed by what is stored like the others:
-/// outputs `loss`, a mean over the batch, and the sums of each metric.
+/// The graph that evaluates samples stored like the first of `stored`, and what goes with them like the others: outputs
+/// `loss`, a mean over the batch, and the sums of each metric.
 pub(super) fn evaluate_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
-    let (x, weights) = stored.split_at(model.inputs.len());
+    let (x, others) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, false)?;
-    score(&mut graph, &forward, compiled, &model.output_names(), weights)?;
+    losses(&mut graph, model, &forward, compiled, others)?;
     Ok(graph)
 }
 
 /// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
 pub(super) fn train_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
-    let (x, weights) = stored.split_at(model.inputs.len());
+    let (x, others) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, true)?;
-    let loss = score(&mut graph, &forward, compiled, &model.output_names(), weights)?;
-    update(&mut graph, loss, compiled.optimizer.as_ref(), &forward.constraints)?;
+    let losses = losses(&mut graph, model, &forward, compiled, others)?;
+    let learners: Vec<_> = compiled.learners.iter().zip(losses).collect();
+    update(&mut graph, &learners, &forward.constraints)?;
     Ok(graph)
 }
 
+/// The loss of each learner.
+fn losses(
+    graph: &mut Graph,
+    model: &Model,
+    forward: &Forward,
+    compiled: &Compiled,
+    others: &[Stored],
+) -> Result<Vec<NodeId>> {
+    match &compiled.goal {
+        Goal::Objectives(objectives) => {
+            Ok(vec![score(graph, forward, objectives, &model.output_names(), others)?])
+        }
+        Goal::Custom(body) => {
+            let mut targets = Vec::new();
+            for (i, stored) in others.iter().enumerate() {
+                targets.push(target(graph, &format!("y{i}"), stored)?);
+            }
+            let penalty = sum(graph, &forward.penalties)?;
+            CustomStep::run(graph, body, (&forward.of, &targets), penalty, &compiled.learners)
+        }
+    }
+}
+
 /// A forward pass.
-struct Forward {
+pub(super) struct Forward {
     /// The model's outputs.
-    of: Vec<Prediction>,
+    pub of: Vec<Prediction>,
     /// What weights and outputs add to the loss.
-    penalties: Vec<NodeId>,
+    pub penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
     constraints: Vec<(NodeId, Constraint)>,
 }
@@ -117,6 +134,14 @@ fn input(graph: &mut Graph, name: &str, stored: &Stored) -> Result<NodeId> {
     if stored.scale == 1.0 { Ok(value) } else { graph.scale(value, stored.scale) }
 }
 
+/// A target of a custom step: class numbers as they are, anything else as floats.
+fn target(graph: &mut Graph, name: &str, stored: &Stored) -> Result<NodeId> {
+    match stored.element {
+        Element::U32 => Ok(graph.input(name, &stored.row, stored.element)),
+        _ => input(graph, name, stored),
+    }
+}
+
 /// An output, with the logits that it is a function of and the time steps that count.
 fn prediction(context: &Context<'_>, value: NodeId) -> Prediction {
     let logits = match context.activation_of(value) {
@@ -142,155 +167,7 @@ fn update_states(graph: &mut Graph, updates: &[(NodeId, NodeId)]) -> Result<()> 
     graph.assign(STATES, packed)
 }
 
-/// Adds targets, losses and metrics, and returns the sum of the losses.
-fn score(
-    graph: &mut Graph,
-    forward: &Forward,
-    compiled: &Compiled,
-    names: &[&str],
-    weights: &[Stored],
-) -> Result<NodeId> {
-    let (mut losses, mut parts, mut scores) = (Vec::new(), Vec::new(), Vec::new());
-    for ((prediction, objective), name) in forward.of.iter().zip(&compiled.objectives).zip(names) {
-        let Some(loss) = &objective.loss else { continue };
-        let prefix = if names.len() > 1 { format!("{name}_") } else { String::new() };
-        graph.enter(loss.name());
-        let target = target(graph, &format!("y{}", losses.len()), prediction.value, loss.targets());
-        let weight = weights.get(losses.len());
-        let weight = weight.map(|w| graph.input(&format!("weight{}", losses.len()), &w.row, w.element));
-        let values = loss.values(graph, target, prediction)?;
-        let mean = weighted_mean(graph, loss.as_ref(), values, [weight, prediction.mask])?;
-        let weighted =
-            if objective.weight == 1.0 { mean } else { graph.scale(mean, objective.weight as f32)? };
-        losses.push(weighted);
-        parts.push((format!("{prefix}loss"), mean));
-        for metric in &objective.metrics {
-            graph.enter(metric.name());
-            let name = format!("{prefix}{}", metric.name());
-            let sums = metric.sums(graph, target, prediction)?;
-            scores.extend(sums.into_iter().enumerate().map(|(i, sum)| (sum_name(&name, i), sum)));
-        }
-    }
-    graph.enter("loss");
-    let loss = sum(graph, losses.iter().chain(&forward.penalties))?;
-    graph.output("loss", loss)?;
-    // A lone loss is the sum.
-    let parts = if parts.len() == 1 { Vec::new() } else { parts };
-    for (name, node) in parts.iter().chain(&scores) {
-        graph.output(name, *node)?;
-    }
-    graph.enter("");
-    Ok(loss)
-}
-
-/// The mean of a loss's `values` `[B, …]`, each times its sample's weight. What the mask `[B, time]` leaves out does not
-/// count.
-fn weighted_mean(
-    graph: &mut Graph,
-    loss: &dyn Loss,
-    mut values: NodeId,
-    [weight, mask]: [Option<NodeId>; 2],
-) -> Result<NodeId> {
-    if let Some(weight) = weight {
-        let weight = spread_over(graph, loss, "sample weights", weight, values)?;
-        values = graph.multiply(values, weight)?;
-    }
-    let Some(mask) = mask else { return graph.mean_all(values) };
-    let counted = spread_over(graph, loss, "a mask", mask, values)?;
-    let zero = graph.constant(0.0);
-    let kept = graph.select(counted, values, zero)?;
-    let (mean, share) = (graph.mean_all(kept)?, graph.mean_all(mask)?);
-    let least = graph.constant(f32::MIN_POSITIVE);
-    let share = graph.binary(Binary::Maximum, share, least)?;
-    graph.divide(mean, share)
-}
-
-/// `factor` `[B]` or `[B, time]` with axes of size 1 behind, so that it stretches over `values`.
-fn spread_over(
-    graph: &mut Graph,
-    loss: &dyn Loss,
-    what: &str,
-    factor: NodeId,
-    values: NodeId,
-) -> Result<NodeId> {
-    let (own, whole) = (graph.shape(factor).clone(), graph.shape(values).clone());
-    if whole.rank() < own.rank() || whole.0[..own.rank()] != own.0 {
-        let expected = format!("{own} and any axes behind, as {what} have");
-        let remedy = "use a loss that has a value for each of them, such as mean_squared_error";
-        return Err(Error::shape(format!("loss {:?}", loss.name()), "the values", whole, expected, remedy));
-    }
-    let mut shape = own;
-    shape.0.resize(whole.rank(), Dim::fixed(1));
-    graph.reshape(factor, &shape)
-}
-
-fn sum<'a>(graph: &mut Graph, terms: impl IntoIterator<Item = &'a NodeId>) -> Result<NodeId> {
-    let sum = terms.into_iter().try_fold(None, |sum, &term| match sum {
-        None => Ok(Some(term)),
-        Some(sum) => graph.add(sum, term).map(Some),
-    })?;
-    Ok(sum.unwrap_or_else(|| graph.constant(0.0)))
-}
-
-fn target(graph: &mut Graph, name: &str, prediction: NodeId, targets: Targets) -> NodeId {
-    let row: Vec<usize> = graph.shape(prediction).0.iter().skip(1).map(|d| d.factor).collect();
-    match targets {
-        Targets::Values => graph.input(name, &row, Element::F32),
-        Targets::Labels => {
-            let places = &row[..row.len().saturating_sub(1)];
-            graph.input(name, &[places, &[1]].concat(), Element::U32)
-        }
-    }
-}
-
-/// Adds the gradients of all weights that learn, and the optimizer's arithmetic over the whole of them.
-fn update(
-    graph: &mut Graph,
-    loss: NodeId,
-    optimizer: &dyn Optimizer,
-    constraints: &[(NodeId, Constraint)],
-) -> Result<()> {
-    let weights: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, WEIGHTS)).collect();
-    let slots = optimizers::slots(optimizer);
-    let slots: Vec<VariableId> = slots.iter().map(|slot| graph.variable_like(slot.name, WEIGHTS)).collect();
-    if weights.is_empty() {
-        return Ok(());
-    }
-    let gradients = graph.gradients(loss, &weights)?;
-    graph.enter(optimizer.class_name());
-    let after = optimizers::add_step(graph, optimizer, WEIGHTS, &gradients, &slots)?;
-    let weights = constrain(graph, after, &weights, constraints)?;
-    graph.assign(WEIGHTS, weights)?;
-    graph.enter("");
-    Ok(())
-}
-
-/// The packed weights `packed`, of which some are brought back to what their constraints allow.
-fn constrain(
-    graph: &mut Graph,
-    packed: NodeId,
-    weights: &[NodeId],
-    constraints: &[(NodeId, Constraint)],
-) -> Result<NodeId> {
-    if constraints.is_empty() {
-        return Ok(packed);
-    }
-    let flat = graph.reshape(packed, &Shape::fixed(&[graph.shape(packed).count().factor]))?;
-    let mut values = Vec::with_capacity(weights.len());
-    for &weight in weights {
-        let Op::Parameter(id) = graph.node(weight).op else { continue };
-        let (offset, shape) = (graph.parameters[id.0].offset, graph.shape(weight).clone());
-        let part = graph.slice(flat, &[Along::new(0, offset, shape.count().factor)])?;
-        let value = graph.reshape(part, &shape)?;
-        values.push(match constraints.iter().find(|(node, _)| *node == weight) {
-            Some((_, constraint)) => constraint.apply(graph, value)?,
-            None => value,
-        });
-    }
-    graph.pack(WEIGHTS, &values)
-}
-
 /// Whether `node` is a weight that lies in `variable`.
-fn lies_in(graph: &Graph, node: NodeId, variable: VariableId) -> bool {
+pub(super) fn lies_in(graph: &Graph, node: NodeId, variable: VariableId) -> bool {
     matches!(graph.node(node).op, Op::Parameter(id) if graph.parameters[id.0].variable == variable)
 }

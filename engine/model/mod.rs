@@ -2,11 +2,14 @@
 
 mod build;
 pub mod callbacks;
+mod compiled;
+mod custom_step;
 mod device;
 mod examples;
 mod fit;
 mod functional;
 mod history;
+mod learner;
 mod lower;
 mod network;
 mod objective;
@@ -17,6 +20,7 @@ pub mod plot;
 mod progress;
 mod report;
 mod run;
+mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod search;
@@ -27,12 +31,15 @@ mod tensors;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 mod training;
+mod update;
 mod weights;
 
 pub use callbacks::Callback;
+pub use custom_step::CustomStep;
 pub use device::Device;
 pub use functional::{Input, SharedLayer, Symbol};
 pub use history::{History, Logs};
+pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;

@@ -1,6 +1,7 @@
 use super::build::{BuiltLayer, check_names};
+use super::compiled::Compiled;
 use super::device::Device;
-use super::lower::{self, Compiled, Stored};
+use super::lower::{self, Stored};
 use super::objective::Objective;
 use super::session::{Newer, Session};
 use crate::error::{Error, Result};
@@ -130,7 +131,7 @@ impl Model {
         L: TryInto<Box<dyn Loss>, Error: Into<Error>>,
     {
         let optimizer = optimizer.try_into().map_err(Into::into)?;
-        self.take_compiled(optimizer, vec![Objective::new(loss, metrics)?])
+        self.take_objectives(optimizer, vec![Objective::new(loss, metrics)?])
     }
 
     /// Names the optimizer and, for each output in order, what it is trained for. The loss is the sum of all.
@@ -150,15 +151,13 @@ impl Model {
         O: TryInto<Box<dyn Optimizer>, Error: Into<Error>>,
     {
         let optimizer = optimizer.try_into().map_err(Into::into)?;
-        self.take_compiled(optimizer, objectives.into_iter().collect())
+        self.take_objectives(optimizer, objectives.into_iter().collect())
     }
 
-    fn take_compiled(&mut self, optimizer: Box<dyn Optimizer>, objectives: Vec<Objective>) -> Result<()> {
+    fn take_objectives(&mut self, optimizer: Box<dyn Optimizer>, objectives: Vec<Objective>) -> Result<()> {
         // A Sequential may be compiled before its first layer is added.
         let outputs = self.outputs.len().max(1);
-        self.compiled = Some(Compiled::new(optimizer, objectives, outputs)?);
-        (self.step, self.epoch) = (0, 0);
-        self.session.as_mut().map_or(Ok(()), Session::start_over)
+        self.take_compiled(Compiled::new(optimizer, objectives, outputs)?)
     }
 
     /// Builds the layers over samples of the shapes `rows`, one for each input, and draws the first weights.
@@ -243,20 +242,21 @@ impl Model {
     /// The learning rate of the optimizer's next step.
     ///
     /// # Errors
-    /// If the model is not compiled.
+    /// If the model is not compiled, or has several optimizers.
     pub fn learning_rate(&self) -> Result<f64> {
-        Ok(self.compiled("learning_rate")?.optimizer.base().learning_rate(self.step))
+        Ok(self.compiled("learning_rate")?.optimizer("learning_rate")?.base().learning_rate(self.step))
     }
 
     /// Gives the optimizer another learning rate.
     ///
     /// # Errors
-    /// If the model is not compiled, the rate follows a schedule, or `rate` is no number above 0; the old one stays
+    /// If the model is not compiled or has several optimizers, the rate follows a schedule, or `rate` is no number above 0; the old one stays
     /// then.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         self.compiled("set_learning_rate")?;
-        let optimizer = self.compiled.as_mut().map(|compiled| compiled.optimizer.base_mut());
-        optimizer.map_or(Ok(()), |base| base.set_learning_rate(rate))
+        self.compiled.as_mut().map_or(Ok(()), |compiled| {
+            compiled.optimizer_mut("set_learning_rate")?.base_mut().set_learning_rate(rate)
+        })
     }
 
     pub(super) fn compiled(&self, call: &str) -> Result<&Compiled> {

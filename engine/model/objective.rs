@@ -1,10 +1,8 @@
 use std::sync::Arc;
 
-use super::lower::Compiled;
 use crate::error::{Error, Result};
 use crate::train::losses::Loss;
 use crate::train::metrics::{self, Metric};
-use crate::train::optimizers::{self, Optimizer};
 
 /// What one output of a model is trained for: its loss, the loss's weight in the sum, and metrics.
 ///
@@ -54,34 +52,10 @@ impl Objective {
 }
 
 impl Objective {
-    fn check_metrics(&self) -> Result<()> {
+    pub(super) fn check_metrics(&self) -> Result<()> {
         let names: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
         let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) else { return Ok(()) };
         let expected = "each name once: give the second another by `named`";
         Err(Error::argument("compile", "metrics", format!("{:?}, given twice", names[i]), expected))
-    }
-}
-
-impl Compiled {
-    /// Checks an optimizer and one objective for each of `outputs`.
-    pub fn new(optimizer: Box<dyn Optimizer>, objectives: Vec<Objective>, outputs: usize) -> Result<Self> {
-        optimizers::check(optimizer.as_ref())?;
-        if objectives.len() != outputs {
-            let expected = format!("{outputs}, one for each output: give them to `compile_each`");
-            return Err(Error::argument("compile", "number of objectives", objectives.len(), expected));
-        }
-        if let Some(objective) = objectives.iter().find(|objective| !objective.weight.is_finite()) {
-            return Err(Error::argument("compile", "weight", objective.weight, "a finite number"));
-        }
-        objectives.iter().try_for_each(Objective::check_metrics)?;
-        if objectives.iter().all(|objective| objective.loss.is_none()) {
-            return Err(Error::argument(
-                "compile",
-                "objectives",
-                "without a loss",
-                "a loss for one output at least",
-            ));
-        }
-        Ok(Self { optimizer, objectives })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::compiled::Goal;
 use super::network::{Model, Purpose};
+use super::objective::Objective;
 use crate::train::metrics::{Measure, Metric};
 
 /// A loss, or a metric.
@@ -15,6 +17,10 @@ pub(super) struct Report {
 }
 
 impl Report {
+    fn mean(name: &str) -> Self {
+        Self { name: name.to_string(), metric: None }
+    }
+
     /// Whether the graph's output `output` is one of its sums: called as the report, or `NAME/1` and so on.
     pub fn holds(&self, output: &str) -> bool {
         output.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -40,21 +46,24 @@ pub(super) fn sum_name(name: &str, sum: usize) -> String {
 }
 
 impl Model {
-    /// What a pass for `purpose` reports.
-    pub(super) fn reports(&self, purpose: Purpose) -> Vec<Report> {
-        let compiled = self.compiled.as_ref().filter(|_| purpose != Purpose::Prediction);
-        let Some(compiled) = compiled else { return Vec::new() };
+    /// What a pass for `purpose` reports, whose graph's outputs are called `outputs`.
+    pub(super) fn reports(&self, purpose: Purpose, outputs: &[String]) -> Vec<Report> {
+        match self.compiled.as_ref().filter(|_| purpose != Purpose::Prediction).map(|c| &c.goal) {
+            None => Vec::new(),
+            Some(Goal::Custom(_)) => outputs.iter().map(|name| Report::mean(name)).collect(),
+            Some(Goal::Objectives(objectives)) => self.reports_of(objectives),
+        }
+    }
+
+    fn reports_of(&self, objectives: &[Objective]) -> Vec<Report> {
         let names = self.output_names();
-        let mut reports = vec![Report { name: "loss".to_string(), metric: None }];
-        let scored = compiled.objectives.iter().filter(|objective| objective.loss.is_some());
+        let mut reports = vec![Report::mean("loss")];
         // A lone loss is the sum.
-        let parts = scored.count() > 1;
-        for (objective, name) in compiled.objectives.iter().zip(&names) {
+        let parts = objectives.iter().filter(|objective| objective.loss.is_some()).count() > 1;
+        for (objective, name) in objectives.iter().zip(&names).filter(|(o, _)| o.loss.is_some()) {
             let prefix = if names.len() > 1 { format!("{name}_") } else { String::new() };
-            if parts && objective.loss.is_some() {
-                reports.push(Report { name: format!("{prefix}loss"), metric: None });
-            }
-            for metric in objective.metrics.iter().filter(|_| objective.loss.is_some()) {
+            reports.extend(parts.then(|| Report::mean(&format!("{prefix}loss"))));
+            for metric in &objective.metrics {
                 let name = format!("{prefix}{}", metric.name());
                 reports.push(Report { name, metric: Some(Arc::clone(metric)) });
             }

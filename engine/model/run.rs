@@ -1,5 +1,6 @@
 //! Evaluation and prediction, and the way to the device that all runs share.
 
+use super::compiled::{Compiled, Goal};
 use super::device::Device;
 use super::examples::Examples;
 use super::history::Logs;
@@ -7,13 +8,11 @@ use super::lower::Stored;
 use super::network::{Model, Purpose};
 use super::options::{BATCH_SIZE, check_batch_size};
 use super::pass::Pass;
-
 use super::session::{Layout, Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::graph::Element;
 use crate::tensor::Tensor;
-use crate::train::optimizers;
 
 impl Model {
     /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32. Every sample weighs alike.
@@ -185,13 +184,17 @@ impl Model {
     ) -> Result<Pass> {
         let (stored, max_batch) = (examples.stored(), batch_size.min(examples.rows()));
         let loaded = session.load(purpose, &stored, max_batch, || self.lower(purpose, &stored))?;
-        Pass::new(session, loaded, self.reports(purpose), examples, batch_size)
+        let reports = self.reports(purpose, &loaded.outputs);
+        Pass::new(session, loaded, reports, examples, batch_size)
     }
 
     /// Builds the model for `examples` and brings the targets into the form that the losses compare.
     pub(super) fn for_losses(&mut self, call: &str, examples: Examples) -> Result<Examples> {
         self.build_rows(&examples)?;
-        examples.for_losses(call, &self.compiled(call)?.objectives, &self.output_shapes())
+        match &self.compiled(call)?.goal {
+            Goal::Objectives(objectives) => examples.for_losses(call, objectives, &self.output_shapes()),
+            Goal::Custom(_) => examples.for_custom_step(call),
+        }
     }
 
     fn build_rows(&mut self, examples: &Examples) -> Result<()> {
@@ -207,7 +210,7 @@ impl Model {
     pub(super) async fn start_session(&mut self) -> Result<Session> {
         let rows = self.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
         let stored: Vec<Stored> = rows.map(|row| Stored { row, element: Element::F32, scale: 1.0 }).collect();
-        let slots = self.compiled.as_ref().map(|compiled| optimizers::slots(compiled.optimizer.as_ref()));
+        let slots = self.compiled.as_ref().map(Compiled::slots);
         let layout = Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default());
         let mut session = match self.session.take() {
             Some(session) => session,

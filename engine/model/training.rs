@@ -52,7 +52,7 @@ impl Training<'_> {
     /// The optimizer's learning rate.
     ///
     /// # Errors
-    /// None while a model is trained.
+    /// If a custom step has several optimizers.
     pub fn learning_rate(&self) -> Result<f64> {
         self.model.learning_rate()
     }
@@ -60,7 +60,7 @@ impl Training<'_> {
     /// Gives the optimizer another learning rate, from the next step on and for later trainings.
     ///
     /// # Errors
-    /// If `rate` is no number above 0; the old one stays then.
+    /// If `rate` is no number above 0, or a custom step has several optimizers; the old one stays then.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         self.model.set_learning_rate(rate)
     }
@@ -144,7 +144,9 @@ impl<'a> Training<'a> {
                 break;
             }
         }
-        if let Some(average) = optimizers::average(self.model.compiled("fit")?.optimizer.as_ref()) {
+        if let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
+            && let Some(average) = optimizers::average(optimizer)
+        {
             self.session.adopt(average).await?;
         }
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
@@ -192,9 +194,7 @@ impl<'a> Training<'a> {
 
     /// The steps numbered `range` in their epoch.
     fn steps_of(&self, range: std::ops::Range<usize>) -> Result<Vec<Step>> {
-        let optimizer = self.model.compiled("fit")?.optimizer.as_ref();
-        let names = &self.pass.loaded.scalars;
-        self.pass
-            .steps(range, self.seed, self.model.step, |step| optimizers::scalars(optimizer, step + 1, names))
+        let (compiled, names) = (self.model.compiled("fit")?, &self.pass.loaded.scalars);
+        self.pass.steps(range, self.seed, self.model.step, |step| compiled.scalars(step + 1, names))
     }
 }

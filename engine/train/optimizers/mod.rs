@@ -30,6 +30,7 @@ pub use lamb::Lamb;
 pub use lion::Lion;
 pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
+pub(crate) use segments::spread;
 pub use sgd::Sgd;
 pub(crate) use step::{add_step, average, scalars, slots};
 
