@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
 
-const FAMILIES: [&str; 4] = ["core", "spatial", "normalization", "recurrent"];
+const FAMILIES: [&str; 6] = ["core", "spatial", "convolution", "pooling", "normalization", "recurrent"];
 
 /// One recorded call.
 struct Case {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::recurrent::Recurrent;
-use super::{ActivationFunction, Base, Layer, Padding, Size2};
+use super::{ActivationFunction, Base, Layer, Padding, Sizes};
 use crate::error::{Error, Result};
 pub use crate::train::config::Config;
 pub(super) use crate::train::config::merged;
@@ -86,23 +86,22 @@ impl Config {
         axes.ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
     }
 
-    /// Height and width: one number for both, or a list of two.
-    pub fn size(&mut self, key: &'static str) -> Result<Option<Size2>> {
+    /// A number for each spatial axis: one for all, or a list.
+    pub fn spatial(&mut self, key: &'static str) -> Result<Option<Sizes>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
-        let pair = match value.as_array().map(Vec::as_slice) {
-            Some([height, width]) => whole(height).zip(whole(width)),
-            Some(_) => None,
-            None => whole(&value).map(|n| (n, n)),
+        let sizes = match value.as_array() {
+            Some(list) => list.iter().map(whole).collect::<Option<Vec<usize>>>(),
+            None => whole(&value).map(|n| vec![n]),
         };
-        let expected = "a whole number, or a list of two";
-        pair.map(|pair| Some(pair.into())).ok_or_else(|| self.wrong(key, &value, expected))
+        let expected = "a whole number, or a list of one for each axis";
+        sizes.map(|sizes| Some(sizes.into())).ok_or_else(|| self.wrong(key, &value, expected))
     }
 
-    /// Height and width, which must be given.
-    pub fn required_size(&mut self, key: &'static str) -> Result<Size2> {
-        let missing = self.wrong(key, &Value::Null, "a whole number, or a list of two");
-        self.size(key)?.ok_or(missing)
+    /// A number for each spatial axis, which must be given.
+    pub fn required_spatial(&mut self, key: &'static str) -> Result<Sizes> {
+        let missing = self.wrong(key, &Value::Null, "a whole number, or a list of one for each axis");
+        self.spatial(key)?.ok_or(missing)
     }
 
     /// The padding's name. Default `valid`.

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::config::{merged, with_base};
-use super::kernel_options::KernelOptions;
+use super::kernel_options::{KERNEL_KEYS, KernelOptions};
 use super::spatial::shown;
 use super::{ActivationFunction, Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
@@ -134,7 +134,7 @@ impl Dense {
             base: config.base()?,
             units: config.count("units")?,
             drop_rate: None,
-            kernel: KernelOptions::from_config(config)?,
+            kernel: KernelOptions::from_config(config, &KERNEL_KEYS)?,
         })
     }
 }
@@ -161,7 +161,7 @@ impl Layer for Dense {
         if let Some(rate) = self.drop_rate {
             own["rate"] = json!(rate);
         }
-        with_base(self, merged(own, self.kernel.config()))
+        with_base(self, merged(own, self.kernel.config(&KERNEL_KEYS)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -11,6 +11,15 @@ use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
+/// Under which keys Keras has the kernel's initializer, regularizer and constraint.
+pub(super) type KernelKeys = [&'static str; 3];
+
+pub(super) const KERNEL_KEYS: KernelKeys = ["kernel_initializer", "kernel_regularizer", "kernel_constraint"];
+pub(super) const DEPTHWISE_KEYS: KernelKeys =
+    ["depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"];
+pub(super) const POINTWISE_KEYS: KernelKeys =
+    ["pointwise_initializer", "pointwise_regularizer", "pointwise_constraint"];
+
 /// The options of a layer with a kernel and a bias.
 #[derive(Clone, Debug)]
 pub(super) struct KernelOptions {
@@ -42,30 +51,30 @@ impl Default for KernelOptions {
 }
 
 impl KernelOptions {
-    pub fn from_config(config: &mut Config) -> Result<Self> {
+    pub fn from_config(config: &mut Config, keys: &'static KernelKeys) -> Result<Self> {
         Ok(Self {
             activation: config.activation()?,
             use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: config.initializer("kernel_initializer", Initializer::GlorotUniform)?,
+            kernel_initializer: config.initializer(keys[0], Initializer::GlorotUniform)?,
             bias_initializer: config.initializer("bias_initializer", Initializer::Zeros)?,
-            kernel_regularizer: config.regularizer("kernel_regularizer")?,
+            kernel_regularizer: config.regularizer(keys[1])?,
             bias_regularizer: config.regularizer("bias_regularizer")?,
             activity_regularizer: config.regularizer("activity_regularizer")?,
-            kernel_constraint: config.constraint("kernel_constraint")?,
+            kernel_constraint: config.constraint(keys[2])?,
             bias_constraint: config.constraint("bias_constraint")?,
         })
     }
 
-    pub fn config(&self) -> Value {
+    pub fn config(&self, keys: &KernelKeys) -> Value {
         json!({
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
+            keys[0]: initializer_config(self.kernel_initializer),
             "bias_initializer": initializer_config(self.bias_initializer),
-            "kernel_regularizer": self.kernel_regularizer.map(Regularizer::config),
+            keys[1]: self.kernel_regularizer.map(Regularizer::config),
             "bias_regularizer": self.bias_regularizer.map(Regularizer::config),
             "activity_regularizer": self.activity_regularizer.map(Regularizer::config),
-            "kernel_constraint": self.kernel_constraint.as_ref().map(Constraint::config),
+            keys[2]: self.kernel_constraint.as_ref().map(Constraint::config),
             "bias_constraint": self.bias_constraint.as_ref().map(Constraint::config),
         })
     }

@@ -3,26 +3,23 @@
 
 mod activation;
 mod activation_function;
-mod average_pooling2d;
 mod base;
 mod batch_normalization;
 mod bidirectional;
+mod classes;
 mod config;
 mod context;
-mod conv2d;
+mod convolution;
 mod cropping2d;
 mod dense;
 mod drop_connect;
 mod dropout;
 mod embedding;
 mod flatten;
-mod global_average_pooling2d;
-mod global_max_pooling2d;
 mod group_normalization;
 mod kernel_options;
 mod layer_normalization;
 mod masking;
-mod max_pooling2d;
 mod merge;
 mod normalization;
 mod permute;
@@ -40,35 +37,40 @@ mod zero_padding2d;
 
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
-pub use average_pooling2d::AveragePooling2D;
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;
 pub use bidirectional::{Bidirectional, MergeMode};
+pub use classes::from_config;
 pub use config::Config;
 pub use context::{Context, Variables};
-pub use conv2d::Conv2D;
+pub use convolution::{
+    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Convolution, DepthwiseConv1D, DepthwiseConv2D,
+    SeparableConv1D, SeparableConv2D, SeparableConvolution,
+};
 pub use cropping2d::Cropping2D;
 pub use dense::Dense;
 pub use drop_connect::DropConnect;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
-pub use global_average_pooling2d::GlobalAveragePooling2D;
-pub use global_max_pooling2d::GlobalMaxPooling2D;
 pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
-pub use max_pooling2d::MaxPooling2D;
 pub use merge::{Add, Average, Concatenate, Dot, Maximum, Merge, Minimum, Multiply, Subtract};
 pub use permute::Permute;
+pub use pooling::{
+    AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D,
+    GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GlobalPooling,
+    MaxPooling1D, MaxPooling2D, MaxPooling3D, Pooling,
+};
 pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
 pub use repeat_vector::RepeatVector;
 pub use reshape::Reshape;
 pub use rms_normalization::RMSNormalization;
 pub(crate) use spatial::shown;
-pub use spatial::{Padding, Size2};
+pub use spatial::{Padding, Sizes};
 pub use time_distributed::TimeDistributed;
-pub use up_sampling2d::UpSampling2D;
+pub use up_sampling2d::{Interpolation, UpSampling2D};
 pub use zero_padding2d::ZeroPadding2D;
 
 use std::fmt::Debug;
@@ -77,7 +79,6 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::train::by_name;
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
@@ -219,63 +220,4 @@ impl<L: Layer + 'static> From<L> for Box<dyn Layer> {
     fn from(layer: L) -> Self {
         Box::new(layer)
     }
-}
-
-type Make = fn(&mut Config) -> Result<Box<dyn Layer>>;
-
-const CLASSES: [(&str, Make); 35] = [
-    ("Dense", |c| Dense::from_config(c).map(Into::into)),
-    ("Conv2D", |c| Conv2D::from_config(c).map(Into::into)),
-    ("MaxPooling2D", |c| MaxPooling2D::from_config(c).map(Into::into)),
-    ("AveragePooling2D", |c| AveragePooling2D::from_config(c).map(Into::into)),
-    ("Flatten", |c| Flatten::from_config(c).map(Into::into)),
-    ("Dropout", |c| Dropout::from_config(c).map(Into::into)),
-    ("Activation", |c| Activation::from_config(c).map(Into::into)),
-    ("Cropping2D", |c| Cropping2D::from_config(c).map(Into::into)),
-    ("GlobalAveragePooling2D", |c| GlobalAveragePooling2D::from_config(c).map(Into::into)),
-    ("GlobalMaxPooling2D", |c| GlobalMaxPooling2D::from_config(c).map(Into::into)),
-    ("Permute", |c| Permute::from_config(c).map(Into::into)),
-    ("Reshape", |c| Reshape::from_config(c).map(Into::into)),
-    ("UpSampling2D", |c| UpSampling2D::from_config(c).map(Into::into)),
-    ("ZeroPadding2D", |c| ZeroPadding2D::from_config(c).map(Into::into)),
-    ("RepeatVector", |c| RepeatVector::from_config(c).map(Into::into)),
-    ("DropConnect", |c| DropConnect::from_config(c).map(Into::into)),
-    ("SimpleRNN", |c| Recurrent::from_config("SimpleRNN", c).map(Into::into)),
-    ("LSTM", |c| Recurrent::from_config("LSTM", c).map(Into::into)),
-    ("GRU", |c| Recurrent::from_config("GRU", c).map(Into::into)),
-    ("Bidirectional", |c| Bidirectional::from_config(c).map(Into::into)),
-    ("TimeDistributed", |c| TimeDistributed::from_config(c).map(Into::into)),
-    ("Masking", |c| Masking::from_config(c).map(Into::into)),
-    ("Embedding", |c| Embedding::from_config(c).map(Into::into)),
-    ("BatchNormalization", |c| BatchNormalization::from_config(c).map(Into::into)),
-    ("LayerNormalization", |c| LayerNormalization::from_config(c).map(Into::into)),
-    ("GroupNormalization", |c| GroupNormalization::from_config(c).map(Into::into)),
-    ("RMSNormalization", |c| RMSNormalization::from_config(c).map(Into::into)),
-    ("Add", |c| Merge::from_config("Add", c).map(Into::into)),
-    ("Subtract", |c| Merge::from_config("Subtract", c).map(Into::into)),
-    ("Multiply", |c| Merge::from_config("Multiply", c).map(Into::into)),
-    ("Average", |c| Merge::from_config("Average", c).map(Into::into)),
-    ("Maximum", |c| Merge::from_config("Maximum", c).map(Into::into)),
-    ("Minimum", |c| Merge::from_config("Minimum", c).map(Into::into)),
-    ("Concatenate", |c| Concatenate::from_config(c).map(Into::into)),
-    ("Dot", |c| Dot::from_config(c).map(Into::into)),
-];
-
-/// The layer of Keras's class `class_name` with the options of `config`.
-///
-/// ```
-/// let config = serde_json::json!({ "name": "scores", "units": 10, "activation": "softmax" });
-/// let layer = gradus::layers::from_config("Dense", &config)?;
-/// assert_eq!(layer.name(), "scores");
-/// # Ok::<(), gradus::Error>(())
-/// ```
-///
-/// # Errors
-/// If there is no such class, or an option is missing, unknown, or not of the right kind.
-pub fn from_config(class_name: &str, config: &Value) -> Result<Box<dyn Layer>> {
-    let make = by_name("from_config", "class_name", class_name, &CLASSES)?;
-    let mut config = Config::new(class_name, config)?;
-    let layer = make(&mut config)?;
-    config.finish()?;
-    Ok(layer)
 }

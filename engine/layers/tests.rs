@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Activation, AveragePooling2D, BatchNormalization, Bidirectional, Conv2D, Cropping2D, Dense, DropConnect,
-    Dropout, Flatten, GRU, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, LSTM, Layer,
-    LayerNormalization, Masking, MaxPooling2D, Permute, RMSNormalization, RepeatVector, Reshape, SimpleRNN,
-    TimeDistributed, UpSampling2D, ZeroPadding2D, from_config,
-};
+use super::*;
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
 use crate::model::{Device, FitOptions, Purpose, Sequential};
@@ -45,6 +40,24 @@ fn cases() -> Vec<Case> {
         case(conv(), &[7, 9, 2], &[5, 8, 4], 52),
         case(conv().padding("same").strides((2, 3)).activation("leaky_relu"), &[7, 9, 2], &[4, 3, 4], 52),
         case(conv().use_bias(false).strides(2), &[7, 9, 2], &[3, 4, 4], 48),
+        case(Conv1D::new(4, 3).padding("causal").dilation_rate(2), &[7, 2], &[7, 4], 28),
+        case(Conv2D::new(4, 3).groups(2), &[7, 9, 2], &[5, 7, 4], 40),
+        case(Conv3D::new(4, 2).strides((1, 2, 2)), &[3, 7, 9, 2], &[2, 3, 4, 4], 68),
+        case(Conv1DTranspose::new(4, 3).strides(2).padding("same"), &[7, 2], &[14, 4], 28),
+        case(Conv2DTranspose::new(4, 3).strides(2).output_padding(1), &[7, 9, 2], &[16, 20, 4], 76),
+        case(DepthwiseConv1D::new(3).strides(2), &[7, 2], &[3, 2], 8),
+        case(DepthwiseConv2D::new((3, 2)).depth_multiplier(2), &[7, 9, 2], &[5, 8, 4], 28),
+        case(SeparableConv1D::new(5, 3).padding("same"), &[7, 2], &[7, 5], 21),
+        case(SeparableConv2D::new(5, 3).depth_multiplier(2).use_bias(false), &[7, 9, 2], &[5, 7, 5], 56),
+        case(MaxPooling1D::new(2), &[7, 2], &[3, 2], 0),
+        case(MaxPooling3D::new(2), &[4, 7, 9, 2], &[2, 3, 4, 2], 0),
+        case(AveragePooling1D::new(3).strides(2).padding("same"), &[7, 2], &[4, 2], 0),
+        case(AveragePooling3D::new((1, 2, 3)), &[4, 7, 9, 2], &[4, 3, 3, 2], 0),
+        case(GlobalMaxPooling1D::new(), &[7, 2], &[2], 0),
+        case(GlobalMaxPooling3D::new().keepdims(true), &[3, 7, 9, 2], &[1, 1, 1, 2], 0),
+        case(GlobalAveragePooling1D::new().keepdims(true), &[7, 2], &[1, 2], 0),
+        case(GlobalAveragePooling3D::new(), &[3, 7, 9, 2], &[2], 0),
+        case(UpSampling2D::new(2).interpolation("bilinear"), &[4, 3, 2], &[8, 6, 2], 0),
         case(MaxPooling2D::new(2), &[7, 9, 2], &[3, 4, 2], 0),
         case(MaxPooling2D::new((3, 2)).strides((1, 2)).padding("same"), &[7, 9, 2], &[7, 5, 2], 0),
         case(AveragePooling2D::new((2, 3)), &[7, 9, 2], &[3, 3, 2], 0),
@@ -143,8 +156,13 @@ fn options_of_the_wrong_kind_are_refused() {
         "SimpleRNN, LSTM or GRU",
     );
     refused("Conv2D", json!({ "filters": 2 }), "kernel_size is null");
-    refused("Conv2D", json!({ "filters": 2, "kernel_size": [1, 2, 3] }), "a list of two");
-    refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "dilation_rate": 2 }), "dilation_rate");
+    refused("Conv2D", json!({ "filters": 2, "kernel_size": "large" }), "a list of one for each axis");
+    refused(
+        "Conv2D",
+        json!({ "filters": 2, "kernel_size": 3, "data_format": "channels_first" }),
+        "data_format",
+    );
+    refused("UpSampling2D", json!({ "interpolation": "bicubic" }), "bilinear");
     refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "padding": "full" }), "valid, same");
     refused("Dropout", json!({ "rate": "half" }), "a number");
 }
@@ -210,8 +228,20 @@ fn wrong_inputs_say_what_to_do() {
     assert!(message(&Conv2D::new(2, 5), &[4, 9, 1]).contains("at least 5x5 pixels"));
     assert!(message(&MaxPooling2D::new(5), &[4, 9, 1]).contains("at least 5x5 pixels"));
     assert!(message(&Conv2D::new(0, 5), &[4, 9, 1]).contains("filters is 0"));
-    assert!(message(&Conv2D::new(1, (0, 5)), &[4, 9, 1]).contains("kernel_size is (0, 5)"));
+    assert!(message(&Conv2D::new(1, (0, 5)), &[4, 9, 1]).contains("kernel_size is [0, 5]"));
     assert!(message(&Conv2D::new(1, 2).strides(0), &[4, 9, 1]).contains("strides"));
+    assert!(message(&Conv2D::new(1, (2, 2, 2)), &[4, 9, 1]).contains("one number of at least 1, or 2"));
+    assert!(
+        message(&Conv2D::new(1, 2).strides(2).dilation_rate(2), &[4, 9, 1]).contains("dilation_rate is 2x2")
+    );
+    assert!(message(&Conv2D::new(1, 2).padding("causal"), &[4, 9, 1]).contains("only Conv1D"));
+    assert!(message(&MaxPooling1D::new(2).padding("causal"), &[9, 1]).contains("valid or same"));
+    assert!(message(&Conv2D::new(3, 2).groups(2), &[4, 9, 4]).contains("groups is 2"));
+    assert!(message(&Conv2DTranspose::new(3, 2).groups(2), &[4, 9, 4]).contains("groups"));
+    assert!(
+        message(&Conv2DTranspose::new(3, 2).output_padding(1), &[4, 9, 4]).contains("less than the strides")
+    );
+    assert!(message(&Conv3D::new(3, 2), &[4, 9, 4]).contains("[None, depth, height, width, channels]"));
     assert!(message(&Dense::new(0), &[4]).contains("units is 0"));
     assert!(message(&Dropout::new(1.5), &[4]).contains("rate is 1.5"));
     assert!(message(&Dropout::new(f64::NAN), &[4]).contains("rate is NaN"));

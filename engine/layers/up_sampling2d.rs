@@ -2,27 +2,66 @@ use serde_json::{Value, json};
 
 use super::config::with_base;
 use super::spatial::image_shape;
-use super::{Base, Config, Context, Layer, Size2};
-use crate::error::Result;
-use crate::graph::NodeId;
-use crate::tensor::Shape;
+use super::{Base, Config, Context, Layer, Sizes};
+use crate::error::{Error, Result};
+use crate::graph::{Along, Graph, NodeId};
+use crate::tensor::{Dim, Shape};
+use crate::train::by_name;
 
-/// Larger images, each pixel repeated: `[None, height, width, channels]` to `[None, rows · height, columns · width, channels]`.
+/// Larger images: `[None, height, width, channels]` to `[None, rows · height, columns · width, channels]`.
 ///
 /// ```
 /// use gradus::layers::UpSampling2D;
-/// let layer = UpSampling2D::new(2);
+/// let layer = UpSampling2D::new(2).interpolation("bilinear");
 /// ```
 #[derive(Clone, Debug)]
 pub struct UpSampling2D {
     base: Base,
-    size: Size2,
+    size: Sizes,
+    interpolation: Interpolation,
+}
+
+/// Where the new pixels come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interpolation {
+    /// Each old pixel is repeated.
+    #[default]
+    Nearest,
+    /// Each is mixed from its neighbours, by distance.
+    Bilinear,
+}
+
+const INTERPOLATIONS: [(&str, Interpolation); 2] =
+    [("nearest", Interpolation::Nearest), ("bilinear", Interpolation::Bilinear)];
+
+impl TryFrom<&str> for Interpolation {
+    type Error = Error;
+
+    fn try_from(name: &str) -> Result<Self> {
+        by_name("interpolation", "interpolation", name, &INTERPOLATIONS)
+    }
+}
+
+impl Interpolation {
+    /// Keras's name.
+    pub fn name(self) -> &'static str {
+        if self == Self::Nearest { "nearest" } else { "bilinear" }
+    }
 }
 
 impl UpSampling2D {
     /// Each pixel as many times as `size` says, one number or rows and columns. Keras's default is 2.
-    pub fn new(size: impl Into<Size2>) -> Self {
-        Self { base: Base::default(), size: size.into() }
+    pub fn new(size: impl Into<Sizes>) -> Self {
+        Self { base: Base::default(), size: size.into(), interpolation: Interpolation::Nearest }
+    }
+
+    /// Where the new pixels come from, as [`Interpolation`] or by name: `nearest` or `bilinear`. Default `nearest`.
+    pub fn interpolation<I>(mut self, interpolation: I) -> Self
+    where
+        I: TryInto<Interpolation, Error: Into<Error>>,
+    {
+        self.interpolation = self.base.option(self.interpolation, interpolation);
+        self
     }
 
     /// The layer's name. Default `up_sampling2d`, `up_sampling2d_1`, …
@@ -33,9 +72,11 @@ impl UpSampling2D {
 
     pub(super) fn from_config(config: &mut Config) -> Result<Self> {
         let base = config.base()?;
-        config.only("interpolation", &[json!("nearest")])?;
-        let size = config.size("size")?.unwrap_or(2.into());
-        Ok(Self { base, size })
+        let interpolation = config.text("interpolation")?;
+        let interpolation = interpolation.map_or(Ok(Interpolation::Nearest), |name| name.as_str().try_into());
+        let interpolation = config.placed(interpolation)?;
+        let size = config.spatial("size")?.unwrap_or(2.into());
+        Ok(Self { base, size, interpolation })
     }
 }
 
@@ -55,24 +96,72 @@ impl Layer for UpSampling2D {
     fn config(&self) -> Value {
         with_base(
             self,
-            json!({ "size": self.size.config(), "interpolation": "nearest", "data_format": "channels_last" }),
+            json!({
+                "size": self.size.config(2),
+                "interpolation": self.interpolation.name(),
+                "data_format": "channels_last",
+            }),
         )
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let [height, width, _] = image_shape(&self.place(), input)?;
-        self.size.check(&self.place(), "size")?;
-        Ok(vec![height * self.size.height, width * self.size.width, input[2]])
+        let place = self.place();
+        self.base.check(&place)?;
+        let [height, width, channels] = image_shape(&place, input)?;
+        self.size.check(&place, "size", 2)?;
+        let size = self.size.of_rank(2);
+        Ok(vec![height * size[0], width * size[1], channels])
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let sample = context.sample_shape(input);
-        let shape = self.output_shape(&sample)?;
-        let &[height, width, channels] = sample.as_slice() else { return Ok(input) };
-        let apart = Shape::batched(&[height, 1, width, 1, channels]);
-        let repeated = Shape::batched(&[height, self.size.height, width, self.size.width, channels]);
-        let pixels = context.graph.reshape(input, &apart)?;
-        let pixels = context.graph.broadcast(pixels, &repeated)?;
-        context.graph.reshape(pixels, &Shape::batched(&shape))
+        let size = self.size.of_rank(2);
+        let graph = &mut *context.graph;
+        if self.interpolation == Interpolation::Bilinear {
+            let tall = stretched(graph, input, 1, size[0])?;
+            return stretched(graph, tall, 2, size[1]);
+        }
+        let x = graph.shape(input).0.clone();
+        let (one, fixed) = (Dim::fixed(1), Dim::fixed);
+        let pixels = graph.reshape(input, &Shape(vec![x[0], x[1], one, x[2], one, x[3]]))?;
+        let repeated = Shape(vec![x[0], x[1], fixed(size[0]), x[2], fixed(size[1]), x[3]]);
+        let pixels = graph.broadcast(pixels, &repeated)?;
+        let [height, width] = [fixed(x[1].factor * size[0]), fixed(x[2].factor * size[1])];
+        graph.reshape(pixels, &Shape(vec![x[0], height, width, x[3]]))
     }
+}
+
+/// `images` with `times` pixels along `axis` for each, mixed from the two whose centres lie around theirs.
+fn stretched(graph: &mut Graph, images: NodeId, axis: usize, times: usize) -> Result<NodeId> {
+    let x = graph.shape(images).0.clone();
+    let length = x[axis].factor;
+    let mut pixels = x.clone();
+    pixels.insert(axis + 1, Dim::fixed(1));
+    let pixels = graph.reshape(images, &Shape(pixels))?;
+    // The pixels before and after each; the outermost stand for those outside.
+    let [first, head] = [Along::new(axis, 0, 1), Along::new(axis, 0, length - 1)];
+    let [last, tail] = [Along::new(axis, length - 1, 1), Along::new(axis, 1, length - 1)];
+    let before = beside(graph, pixels, [first, head], axis)?;
+    let after = beside(graph, pixels, [tail, last], axis)?;
+    let mut phases = Vec::with_capacity(times);
+    for phase in 0..times {
+        // How far the centre lies from the old pixel's, in old pixels.
+        let distance = (phase as f32 + 0.5) / times as f32 - 0.5;
+        let other = if distance < 0.0 { before } else { after };
+        let own = graph.scale(pixels, 1.0 - distance.abs())?;
+        let other = graph.scale(other, distance.abs())?;
+        phases.push(graph.add(own, other)?);
+    }
+    let phases = graph.concat(&phases, axis + 1)?;
+    let mut shape = x;
+    shape[axis] = Dim::fixed(length * times);
+    graph.reshape(phases, &Shape(shape))
+}
+
+/// Two parts of `pixels` side by side; a part of nothing is left out.
+fn beside(graph: &mut Graph, pixels: NodeId, parts: [Along; 2], axis: usize) -> Result<NodeId> {
+    let mut slices = Vec::new();
+    for part in parts.into_iter().filter(|part| part.size > 0) {
+        slices.push(graph.slice(pixels, &[part])?);
+    }
+    graph.concat(&slices, axis)
 }

@@ -84,6 +84,8 @@ SPATIAL = [
     case("Cropping2D", [5, 6, 3], cropping=[1, 2]),
     case("UpSampling2D", [3, 4, 2]),
     case("UpSampling2D", [3, 4, 4], size=[2, 3]),
+    case("UpSampling2D", [3, 4, 2], interpolation="bilinear"),
+    case("UpSampling2D", [1, 5, 4], size=[3, 4], interpolation="bilinear"),
     case("Reshape", [4, 6], target_shape=[3, -1, 2]),
     case("Permute", [4, 3, 2], dims=[3, 1, 2]),
     case("GlobalAveragePooling2D", [4, 3, 2]),
@@ -92,4 +94,53 @@ SPATIAL = [
     case("GlobalMaxPooling2D", [4, 3, 4], keepdims=True),
 ]
 
-FAMILIES = {"core": CORE, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT}
+CONVOLUTION = [
+    case("Conv1D", [7, 3], filters=4, kernel_size=3),
+    case("Conv1D", [8, 3], filters=4, kernel_size=3, strides=2, padding="same", activation="tanh"),
+    case("Conv1D", [9, 2], filters=3, kernel_size=3, padding="causal", dilation_rate=2, use_bias=False),
+    case("Conv1D", [9, 4], filters=6, kernel_size=2, padding="causal", strides=2, groups=2),
+    case("Conv2D", [7, 6, 3], filters=4, kernel_size=3, padding="same"),
+    case("Conv2D", [7, 6, 3], filters=4, kernel_size=[3, 2], strides=[2, 1]),
+    case("Conv2D", [7, 8, 2], filters=4, kernel_size=3, dilation_rate=2, padding="same"),
+    case("Conv2D", [9, 8, 2], filters=3, kernel_size=[2, 3], dilation_rate=[3, 2]),
+    case("Conv2D", [5, 6, 4], filters=6, kernel_size=3, groups=2, padding="same", activation="sigmoid"),
+    case("Conv2D", [5, 6, 4], filters=4, kernel_size=2, groups=4, strides=2, use_bias=False),
+    case("Conv3D", [5, 4, 6, 2], filters=3, kernel_size=3, padding="same"),
+    case("Conv3D", [5, 4, 6, 2], filters=3, kernel_size=[2, 3, 2], strides=[2, 1, 2]),
+    case("Conv3D", [5, 5, 5, 2], filters=4, kernel_size=2, dilation_rate=2, groups=2, activation="relu"),
+    case("Conv1DTranspose", [5, 3], filters=4, kernel_size=3),
+    case("Conv1DTranspose", [5, 3], filters=4, kernel_size=4, strides=3, padding="same"),
+    case("Conv2DTranspose", [4, 5, 3], filters=2, kernel_size=3, strides=2, padding="same", activation="tanh"),
+    case("Conv2DTranspose", [4, 5, 3], filters=2, kernel_size=[2, 3], strides=[3, 2], use_bias=False),
+    case("Conv2DTranspose", [4, 5, 3], filters=4, kernel_size=3, strides=2, padding="same", output_padding=1),
+    case("Conv2DTranspose", [4, 5, 3], filters=2, kernel_size=3, strides=2, output_padding=[0, 1]),
+    case("Conv2DTranspose", [4, 5, 3], filters=2, kernel_size=2, dilation_rate=2),
+    case("DepthwiseConv1D", [7, 3], kernel_size=3, strides=2, depth_multiplier=2),
+    case("DepthwiseConv2D", [6, 5, 3], kernel_size=3, padding="same"),
+    case("DepthwiseConv2D", [6, 5, 4], kernel_size=[2, 3], depth_multiplier=2, strides=2, use_bias=False),
+    case("DepthwiseConv2D", [7, 6, 2], kernel_size=2, dilation_rate=2, padding="same", activation="relu"),
+    case("SeparableConv1D", [7, 3], filters=4, kernel_size=3, padding="same"),
+    case("SeparableConv2D", [6, 5, 3], filters=4, kernel_size=3, padding="same", activation="tanh"),
+    case("SeparableConv2D", [7, 6, 2], filters=3, kernel_size=3, strides=2, depth_multiplier=2, use_bias=False),
+]
+
+POOLING = [
+    case("MaxPooling1D", [7, 3]),
+    case("MaxPooling1D", [7, 3], pool_size=3, strides=2, padding="same"),
+    case("MaxPooling2D", [7, 6, 3], pool_size=[3, 2], strides=2, padding="same"),
+    case("MaxPooling3D", [5, 4, 6, 2]),
+    case("MaxPooling3D", [5, 4, 6, 2], pool_size=[3, 2, 2], strides=[2, 1, 2], padding="same"),
+    case("AveragePooling1D", [7, 3], pool_size=2),
+    case("AveragePooling1D", [7, 3], pool_size=3, strides=2, padding="same"),
+    case("AveragePooling2D", [7, 6, 3], pool_size=[3, 2], strides=2, padding="same"),
+    case("AveragePooling3D", [5, 4, 6, 2], pool_size=2),
+    case("AveragePooling3D", [5, 4, 6, 2], pool_size=[3, 2, 2], strides=[2, 1, 2], padding="same"),
+    case("GlobalMaxPooling1D", [5, 3]),
+    case("GlobalMaxPooling3D", [3, 4, 2, 2], keepdims=True),
+    case("GlobalAveragePooling1D", [5, 3], keepdims=True),
+    case("GlobalAveragePooling1D", [4, 3], MASKED),
+    case("GlobalAveragePooling3D", [3, 4, 2, 2]),
+]
+
+FAMILIES = {"core": CORE, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT,
+            "convolution": CONVOLUTION, "pooling": POOLING}
