@@ -1,7 +1,7 @@
 //! Where a model runs: chosen by name, opened on first use.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "cpu")]
 use crate::cpu;
@@ -59,10 +59,9 @@ impl Device {
     pub(super) async fn open(&self) -> Result<Opened> {
         match self.0 {
             Choice::Cpu => Opened::cpu("as asked for"),
-            Choice::Auto => match gpu::Engine::new(&self.0).await {
-                Ok(engine) => Ok(Opened::gpu(engine, "the best GPU found")),
-                Err(error @ Error::Device { .. }) => Opened::cpu_instead(&error),
-                Err(error) => Err(error),
+            Choice::Auto => match NO_GPU.get() {
+                Some(error) => Opened::cpu_instead(error),
+                None => Opened::best().await,
             },
             _ => Ok(Opened::gpu(gpu::Engine::new(&self.0).await?, "as asked for")),
         }
@@ -87,7 +86,19 @@ impl fmt::Debug for Opened {
     }
 }
 
+/// Why no GPU was taken: a process asks the drivers once, not for each model.
+static NO_GPU: OnceLock<Error> = OnceLock::new();
+
 impl Opened {
+    /// The best GPU, else the CPU.
+    async fn best() -> Result<Self> {
+        match gpu::Engine::new(&Choice::Auto).await {
+            Ok(engine) => Ok(Self::gpu(engine, "the best GPU found")),
+            Err(error @ Error::Device { .. }) => Self::cpu_instead(NO_GPU.get_or_init(|| error)),
+            Err(error) => Err(error),
+        }
+    }
+
     fn gpu(engine: gpu::Engine, why: &str) -> Self {
         let warning =
             if engine.is_software() { "; a program on the CPU, slower than the device cpu" } else { "" };

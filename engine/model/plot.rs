@@ -1,11 +1,14 @@
 //! Training curves as PNG files. Nothing of the system is needed: no font, no library.
 
 mod canvas;
+mod heat_map;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::formats::write_file;
+pub use heat_map::heat_map;
+
 use canvas::{Align, Canvas, Color, Point, Size};
 
 const WIDTH: usize = 960;
