@@ -107,6 +107,16 @@ impl Error {
         Self::Argument { place: place.into(), argument: argument.into(), found, expected: expected.into() }
     }
 
+    /// The same of an argument at `place`; any other error as it is.
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Self::Argument { argument, found, expected, .. } => {
+                Self::argument(place, argument, found, expected)
+            }
+            other => other,
+        }
+    }
+
     /// An [`Error::Data`].
     pub fn data(place: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Data { place: place.into(), problem: problem.into(), remedy: remedy.into() }

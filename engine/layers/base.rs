@@ -67,12 +67,6 @@ impl Base {
     /// # Errors
     /// That error.
     pub fn check(&self, place: &str) -> Result<()> {
-        match self.error.clone() {
-            None => Ok(()),
-            Some(Error::Argument { argument, found, expected, .. }) => {
-                Err(Error::argument(place, argument, found, expected))
-            }
-            Some(other) => Err(other),
-        }
+        self.error.clone().map_or(Ok(()), |error| Err(error.at(place)))
     }
 }

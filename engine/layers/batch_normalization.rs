@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::config::{initializer_config, merged, with_base};
+use super::config::{merged, with_base};
 use super::normalization::{Affine, along, check_epsilon, moments, sample_axes};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
@@ -44,8 +44,8 @@ impl BatchNormalization {
             momentum: 0.99,
             epsilon: 1e-3,
             affine: Affine::default(),
-            moving_mean_initializer: Initializer::Zeros,
-            moving_variance_initializer: Initializer::Ones,
+            moving_mean_initializer: Initializer::zeros(),
+            moving_variance_initializer: Initializer::ones(),
         }
     }
 
@@ -144,9 +144,9 @@ impl BatchNormalization {
             momentum: config.number_or("momentum", 0.99)?,
             epsilon: config.number_or("epsilon", 1e-3)?,
             affine: Affine::from_config(config)?,
-            moving_mean_initializer: config.initializer("moving_mean_initializer", Initializer::Zeros)?,
+            moving_mean_initializer: config.initializer("moving_mean_initializer", Initializer::zeros())?,
             moving_variance_initializer: config
-                .initializer("moving_variance_initializer", Initializer::Ones)?,
+                .initializer("moving_variance_initializer", Initializer::ones())?,
         })
     }
 
@@ -216,8 +216,8 @@ impl Layer for BatchNormalization {
             "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
-            "moving_mean_initializer": initializer_config(self.moving_mean_initializer),
-            "moving_variance_initializer": initializer_config(self.moving_variance_initializer),
+            "moving_mean_initializer": self.moving_mean_initializer.config(),
+            "moving_variance_initializer": self.moving_variance_initializer.config(),
         });
         with_base(self, merged(own, self.affine.config()))
     }

@@ -165,35 +165,12 @@ impl Config {
 
     /// An initializer: its name, or Keras's object with a class name.
     pub fn initializer(&mut self, key: &'static str, default: Initializer) -> Result<Initializer> {
-        let Some(value) = self.take(key) else { return Ok(default) };
-        let seed = value.pointer("/config/seed");
-        if seed.is_some_and(|seed| !seed.is_null()) {
-            return Err(self.wrong(key, &value, "an initializer without a seed of its own"));
-        }
-        match value.get("class_name").unwrap_or(&value).as_str() {
-            Some(name) => self.placed(name.try_into()),
-            None => Err(self.wrong(key, &value, "a name, or an object with a class_name")),
-        }
+        let value = self.take(key);
+        value.map_or(Ok(default), |value| self.placed(Initializer::from_config(&value)))
     }
 }
 
 /// The options that every layer has, and those of `own`.
 pub(super) fn with_base(layer: &dyn Layer, own: Value) -> Value {
     merged(json!({ "name": layer.name(), "trainable": layer.trainable(), "dtype": "float32" }), own)
-}
-
-/// An initializer as Keras's configs hold it.
-pub(super) fn initializer_config(initializer: Initializer) -> Value {
-    let config = match initializer {
-        Initializer::GlorotUniform | Initializer::HeNormal => json!({ "seed": null }),
-        Initializer::RandomUniform => json!({ "minval": -0.05, "maxval": 0.05, "seed": null }),
-        Initializer::Orthogonal => json!({ "gain": 1.0, "seed": null }),
-        Initializer::Zeros | Initializer::Ones => json!({}),
-    };
-    json!({
-        "module": "keras.initializers",
-        "class_name": initializer.class_name(),
-        "config": config,
-        "registered_name": null,
-    })
 }

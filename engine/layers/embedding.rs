@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::config::{initializer_config, with_base};
+use super::config::with_base;
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Element, NodeId};
@@ -26,7 +26,7 @@ pub struct Embedding {
 impl Embedding {
     /// Vectors of `output_dim` numbers for the numbers below `input_dim`.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
-        let embeddings_initializer = Initializer::RandomUniform;
+        let embeddings_initializer = Initializer::random_uniform(-0.05, 0.05);
         Self { base: Base::default(), input_dim, output_dim, embeddings_initializer, mask_zero: false }
     }
 
@@ -63,7 +63,7 @@ impl Embedding {
             input_dim: config.count("input_dim")?,
             output_dim: config.count("output_dim")?,
             embeddings_initializer: config
-                .initializer("embeddings_initializer", Initializer::RandomUniform)?,
+                .initializer("embeddings_initializer", Initializer::random_uniform(-0.05, 0.05))?,
             mask_zero: config.flag("mask_zero", false)?,
         })
     }
@@ -90,7 +90,7 @@ impl Layer for Embedding {
         let own = json!({
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
-            "embeddings_initializer": initializer_config(self.embeddings_initializer),
+            "embeddings_initializer": self.embeddings_initializer.config(),
             "mask_zero": self.mask_zero,
         });
         with_base(self, own)

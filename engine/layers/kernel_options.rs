@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use super::config::initializer_config;
 use super::{ActivationFunction, Config, Context, Weight};
 use crate::error::Result;
 use crate::graph::NodeId;
@@ -39,8 +38,8 @@ impl Default for KernelOptions {
         Self {
             activation: ActivationFunction::Linear,
             use_bias: true,
-            kernel_initializer: Initializer::GlorotUniform,
-            bias_initializer: Initializer::Zeros,
+            kernel_initializer: Initializer::glorot_uniform(),
+            bias_initializer: Initializer::zeros(),
             kernel_regularizer: None,
             bias_regularizer: None,
             activity_regularizer: None,
@@ -55,8 +54,8 @@ impl KernelOptions {
         Ok(Self {
             activation: config.activation()?,
             use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: config.initializer(keys[0], Initializer::GlorotUniform)?,
-            bias_initializer: config.initializer("bias_initializer", Initializer::Zeros)?,
+            kernel_initializer: config.initializer(keys[0], Initializer::glorot_uniform())?,
+            bias_initializer: config.initializer("bias_initializer", Initializer::zeros())?,
             kernel_regularizer: config.regularizer(keys[1])?,
             bias_regularizer: config.regularizer("bias_regularizer")?,
             activity_regularizer: config.regularizer("activity_regularizer")?,
@@ -69,8 +68,8 @@ impl KernelOptions {
         json!({
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            keys[0]: initializer_config(self.kernel_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
+            keys[0]: self.kernel_initializer.config(),
+            "bias_initializer": self.bias_initializer.config(),
             keys[1]: self.kernel_regularizer.map(Regularizer::config),
             "bias_regularizer": self.bias_regularizer.map(Regularizer::config),
             "activity_regularizer": self.activity_regularizer.map(Regularizer::config),

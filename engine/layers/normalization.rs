@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::config::initializer_config;
 use super::spatial::shown;
 use super::{Config, Context, Weight};
 use crate::error::{Error, Result};
@@ -21,7 +20,7 @@ pub(super) struct Affine {
 
 impl Default for Affine {
     fn default() -> Self {
-        let (gamma_initializer, beta_initializer) = (Initializer::Ones, Initializer::Zeros);
+        let (gamma_initializer, beta_initializer) = (Initializer::ones(), Initializer::zeros());
         Self { scale: true, center: true, gamma_initializer, beta_initializer }
     }
 }
@@ -31,8 +30,8 @@ impl Affine {
         Ok(Self {
             scale: config.flag("scale", true)?,
             center: config.flag("center", true)?,
-            gamma_initializer: config.initializer("gamma_initializer", Initializer::Ones)?,
-            beta_initializer: config.initializer("beta_initializer", Initializer::Zeros)?,
+            gamma_initializer: config.initializer("gamma_initializer", Initializer::ones())?,
+            beta_initializer: config.initializer("beta_initializer", Initializer::zeros())?,
         })
     }
 
@@ -40,8 +39,8 @@ impl Affine {
         json!({
             "scale": self.scale,
             "center": self.center,
-            "gamma_initializer": initializer_config(self.gamma_initializer),
-            "beta_initializer": initializer_config(self.beta_initializer),
+            "gamma_initializer": self.gamma_initializer.config(),
+            "beta_initializer": self.beta_initializer.config(),
         })
     }
 

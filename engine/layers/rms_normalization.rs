@@ -92,7 +92,7 @@ impl Layer for RMSNormalization {
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let axes = sample_axes(&self.place(), &self.axis, input).unwrap_or_default();
         let shape: Vec<usize> = axes.iter().map(|&axis| input[axis]).collect();
-        vec![Weight::new("scale", &shape, Initializer::Ones)]
+        vec![Weight::new("scale", &shape, Initializer::ones())]
     }
 
     fn passes_mask(&self) -> bool {

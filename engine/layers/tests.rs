@@ -178,7 +178,11 @@ fn configs_of_keras_are_read() -> Result<()> {
     });
     let layer = from_config("Dense", &config)?;
     assert_eq!((layer.name(), layer.title().as_str()), ("dense_4", "Dense 7"));
-    assert_eq!(layer.weights(&[2])[0].initializer, Initializer::HeNormal);
+    assert_eq!(layer.weights(&[2])[0].initializer, Initializer::he_normal());
+    let seeded = json!({ "class_name": "RandomNormal", "config": { "mean": 0.5, "stddev": 0.1, "seed": 4 } });
+    let layer = from_config("Dense", &json!({ "units": 2, "kernel_initializer": seeded }))?;
+    let given = Initializer::random_normal(0.5, 0.1).seed(4);
+    assert_eq!(layer.weights(&[2])[0].initializer, given);
     Ok(())
 }
 

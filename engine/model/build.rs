@@ -27,11 +27,14 @@ impl BuiltLayer {
         weights.extend(inputs.first().map_or(Vec::new(), |input| layer.states(input)));
         let inputs = inputs.iter().map(|input| input.to_vec()).collect();
         let value = |(i, weight): (usize, &Weight)| {
-            let mut values = weight.initializer.values(&weight.shape, seed, (first + i) as u32);
+            let mut values = weight
+                .initializer
+                .values(&weight.shape, seed, (first + i) as u32)
+                .map_err(|error| error.at(&format!("{}, weight {:?}", layer.place(), weight.name)))?;
             layer.adjust(weight, &mut values);
-            values
+            Ok(values)
         };
-        let values = weights.iter().enumerate().map(value).collect();
+        let values = weights.iter().enumerate().map(value).collect::<Result<_>>()?;
         Ok(Self { inputs, output, weights, learning, values })
     }
 

@@ -137,12 +137,7 @@ impl Config {
     }
 
     pub(crate) fn placed<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| match error {
-            Error::Argument { argument, found, expected, .. } => {
-                Error::argument(&self.place, argument, found, expected)
-            }
-            other => other,
-        })
+        result.map_err(|error| error.at(&self.place))
     }
 }
 

@@ -189,12 +189,7 @@ impl SeparableConvolution {
 
     /// The shape between the two.
     fn between(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.depthwise.output_shape(input).map_err(|error| match error {
-            Error::Argument { argument, found, expected, .. } => {
-                Error::argument(self.place(), argument, found, expected)
-            }
-            other => other,
-        })
+        self.depthwise.output_shape(input).map_err(|error| error.at(&self.place()))
     }
 }
 

@@ -185,7 +185,7 @@ impl Layer for Recurrent {
     fn states(&self, _input: &[usize]) -> Vec<Weight> {
         let Some(samples) = self.stateful else { return Vec::new() };
         let shape = vec![samples, self.units];
-        let state = |name: &&'static str| Weight::new(name, &shape, Initializer::Zeros);
+        let state = |name: &&'static str| Weight::new(name, &shape, Initializer::zeros());
         self.cell.state_names().iter().map(state).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::config::{Config, initializer_config};
+use super::super::config::Config;
 use super::super::{ActivationFunction, Base};
 use super::{Cell, Recurrent};
 use crate::error::{Error, Result};
@@ -17,9 +17,9 @@ impl Recurrent {
             activation: ActivationFunction::Tanh,
             recurrent_activation: ActivationFunction::Sigmoid,
             use_bias: true,
-            kernel_initializer: Initializer::GlorotUniform,
-            recurrent_initializer: Initializer::Orthogonal,
-            bias_initializer: Initializer::Zeros,
+            kernel_initializer: Initializer::glorot_uniform(),
+            recurrent_initializer: Initializer::orthogonal(1.0),
+            bias_initializer: Initializer::zeros(),
             dropout: 0.0,
             recurrent_dropout: 0.0,
             return_sequences: false,
@@ -167,9 +167,9 @@ impl Recurrent {
             "units": self.units,
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializer_config(self.kernel_initializer),
-            "recurrent_initializer": initializer_config(self.recurrent_initializer),
-            "bias_initializer": initializer_config(self.bias_initializer),
+            "kernel_initializer": self.kernel_initializer.config(),
+            "recurrent_initializer": self.recurrent_initializer.config(),
+            "bias_initializer": self.bias_initializer.config(),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "return_sequences": self.return_sequences,

@@ -1,8 +1,8 @@
 //! Orthogonal matrices: the Q of a QR decomposition of normal numbers, its signs such that R's diagonal is positive.
 
 /// Values of a weight of `shape`, seen as a matrix of all axes but the last by the last: its shorter sides are
-/// orthogonal to each other and of length 1.
-pub(super) fn values(shape: &[usize], normal: impl Fn(usize) -> f64) -> Vec<f32> {
+/// orthogonal to each other and of length `gain`.
+pub(super) fn values(shape: &[usize], gain: f64, normal: impl Fn(usize) -> f64) -> Vec<f32> {
     let columns = shape.last().copied().unwrap_or(1);
     let rows = shape.iter().product::<usize>() / columns.max(1);
     let (count, length) = (rows.min(columns), rows.max(columns));
@@ -16,7 +16,10 @@ pub(super) fn values(shape: &[usize], normal: impl Fn(usize) -> f64) -> Vec<f32>
         true => vectors[row][column],
         false => vectors[column][row],
     };
-    (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| element(i, j) as f32).collect()
+    (0..rows)
+        .flat_map(|i| (0..columns).map(move |j| (i, j)))
+        .map(|(i, j)| (element(i, j) * gain) as f32)
+        .collect()
 }
 
 /// Gram and Schmidt's step, twice, since once leaves rounding errors that grow.
@@ -36,7 +39,7 @@ mod tests {
     #[test]
     fn the_shorter_sides_are_orthonormal() {
         for shape in [[3, 5], [5, 3], [4, 4], [32, 128]] {
-            let values = Initializer::Orthogonal.values(&shape, 7, 3);
+            let values = Initializer::orthogonal(1.0).values(&shape, 7, 3).unwrap();
             let [rows, columns] = shape;
             let at = |i: usize, j: usize| f64::from(values[i * columns + j]);
             for a in 0..rows.min(columns) {
