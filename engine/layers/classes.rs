@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{
-    Activation, BatchNormalization, Bidirectional, Concatenate, Config, Convolution, Cropping2D, Dense, Dot,
-    DropConnect, Dropout, Embedding, Flatten, GlobalPooling, GroupNormalization, Layer, LayerNormalization,
-    Masking, Merge, Permute, Pooling, RMSNormalization, Recurrent, RepeatVector, Reshape,
-    SeparableConvolution, TimeDistributed, UpSampling2D, ZeroPadding2D,
+    Activation, ActivityRegularization, BatchNormalization, Bidirectional, Concatenate, Config, Convolution,
+    Cropping2D, Dense, Dot, DropConnect, Dropout, Embedding, Flatten, GlobalPooling, GroupNormalization,
+    Layer, LayerNormalization, Masking, Merge, Noise, PReLU, Permute, Pooling, RBF, RMSNormalization,
+    Rectifier, Recurrent, RepeatVector, Reshape, SeparableConvolution, Softmax, TimeDistributed,
+    UpSampling2D, ZeroPadding2D,
 };
 use crate::error::Result;
 use crate::train::by_name;
@@ -16,7 +17,7 @@ type Make = fn(&str, &mut Config) -> Result<Box<dyn Layer>>;
 const CLASSES: &[(&str, Make)] = &[
     ("Dense", |_, c| Dense::from_config(c).map(Into::into)),
     ("Flatten", |_, c| Flatten::from_config(c).map(Into::into)),
-    ("Dropout", |_, c| Dropout::from_config(c).map(Into::into)),
+    ("Dropout", |class, c| Dropout::from_config(class, c).map(Into::into)),
     ("Activation", |_, c| Activation::from_config(c).map(Into::into)),
     ("Cropping2D", |_, c| Cropping2D::from_config(c).map(Into::into)),
     ("Permute", |_, c| Permute::from_config(c).map(Into::into)),
@@ -65,6 +66,19 @@ const CLASSES: &[(&str, Make)] = &[
     ("GlobalAveragePooling1D", |class, c| GlobalPooling::from_config(class, c).map(Into::into)),
     ("GlobalAveragePooling2D", |class, c| GlobalPooling::from_config(class, c).map(Into::into)),
     ("GlobalAveragePooling3D", |class, c| GlobalPooling::from_config(class, c).map(Into::into)),
+    ("SpatialDropout1D", |class, c| Dropout::from_config(class, c).map(Into::into)),
+    ("SpatialDropout2D", |class, c| Dropout::from_config(class, c).map(Into::into)),
+    ("SpatialDropout3D", |class, c| Dropout::from_config(class, c).map(Into::into)),
+    ("ReLU", |class, c| Rectifier::from_config(class, c).map(Into::into)),
+    ("LeakyReLU", |class, c| Rectifier::from_config(class, c).map(Into::into)),
+    ("ELU", |class, c| Rectifier::from_config(class, c).map(Into::into)),
+    ("GaussianNoise", |class, c| Noise::from_config(class, c).map(Into::into)),
+    ("GaussianDropout", |class, c| Noise::from_config(class, c).map(Into::into)),
+    ("AlphaDropout", |class, c| Noise::from_config(class, c).map(Into::into)),
+    ("PReLU", |_, c| PReLU::from_config(c).map(Into::into)),
+    ("Softmax", |_, c| Softmax::from_config(c).map(Into::into)),
+    ("ActivityRegularization", |_, c| ActivityRegularization::from_config(c).map(Into::into)),
+    ("RBF", |_, c| RBF::from_config(c).map(Into::into)),
 ];
 
 /// The layer of Keras's class `class_name` with the options of `config`.

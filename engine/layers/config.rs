@@ -86,6 +86,14 @@ impl Config {
         axes.ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
     }
 
+    /// A list of whole numbers, unless none is given.
+    pub fn counts_or_none(&mut self, key: &'static str) -> Result<Option<Vec<usize>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+        let counts = value.as_array().and_then(|list| list.iter().map(whole).collect());
+        counts.map(Some).ok_or_else(|| self.wrong(key, &value, "a list of whole numbers"))
+    }
+
     /// A number for each spatial axis: one for all, or a list.
     pub fn spatial(&mut self, key: &'static str) -> Result<Option<Sizes>> {
         let Some(value) = self.take(key) else { return Ok(None) };

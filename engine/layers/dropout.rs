@@ -1,22 +1,77 @@
 use serde_json::{Value, json};
 
 use super::config::with_base;
+use super::spatial::spatial_shape;
 use super::{Base, Config, Context, Layer};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, NodeId};
+use crate::tensor::Dim;
 
 /// While training, sets each number to 0 with probability `rate` and multiplies the others by 1 / (1 − rate);
-/// else it changes nothing.
+/// else it changes nothing (Srivastava et al. 2014).
 #[derive(Clone, Debug)]
 pub struct Dropout {
     base: Base,
     rate: f64,
+    /// How many axes between batch and channels are dropped as one.
+    spatial: Option<usize>,
+}
+
+/// [`Dropout`] of whole channels over time, `[None, time, channels]` (Tompson et al. 2015).
+///
+/// ```
+/// use gradus::layers::SpatialDropout1D;
+/// let layer = SpatialDropout1D::new(0.2);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SpatialDropout1D;
+
+/// [`Dropout`] of whole channels of images, `[None, height, width, channels]` (Tompson et al. 2015).
+///
+/// ```
+/// use gradus::layers::SpatialDropout2D;
+/// let layer = SpatialDropout2D::new(0.2);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SpatialDropout2D;
+
+/// [`Dropout`] of whole channels of volumes, `[None, depth, height, width, channels]` (Tompson et al. 2015).
+///
+/// ```
+/// use gradus::layers::SpatialDropout3D;
+/// let layer = SpatialDropout3D::new(0.2);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SpatialDropout3D;
+
+#[expect(clippy::new_ret_no_self, reason = "it is a Dropout layer that drops channels")]
+impl SpatialDropout1D {
+    /// Drops the share `rate` of all channels, from 0 to 1.
+    pub fn new(rate: f64) -> Dropout {
+        Dropout { spatial: Some(1), ..Dropout::new(rate) }
+    }
+}
+
+#[expect(clippy::new_ret_no_self, reason = "it is a Dropout layer that drops channels")]
+impl SpatialDropout2D {
+    /// Drops the share `rate` of all channels, from 0 to 1.
+    pub fn new(rate: f64) -> Dropout {
+        Dropout { spatial: Some(2), ..Dropout::new(rate) }
+    }
+}
+
+#[expect(clippy::new_ret_no_self, reason = "it is a Dropout layer that drops channels")]
+impl SpatialDropout3D {
+    /// Drops the share `rate` of all channels, from 0 to 1.
+    pub fn new(rate: f64) -> Dropout {
+        Dropout { spatial: Some(3), ..Dropout::new(rate) }
+    }
 }
 
 impl Dropout {
     /// Drops the share `rate` of all numbers, from 0 to 1.
     pub fn new(rate: f64) -> Self {
-        Self { base: Base::default(), rate }
+        Self { base: Base::default(), rate, spatial: None }
     }
 
     /// The layer's name. Default `dropout`, `dropout_1`, …
@@ -25,14 +80,18 @@ impl Dropout {
         self
     }
 
-    pub(super) fn from_config(config: &mut Config) -> Result<Self> {
-        Ok(Self { base: config.base()?, rate: config.number("rate")? })
+    pub(super) fn from_config(class: &str, config: &mut Config) -> Result<Self> {
+        let spatial = CLASSES.iter().position(|known| *known == class).filter(|&rank| rank > 0);
+        Ok(Self { base: config.base()?, rate: config.number("rate")?, spatial })
     }
 }
 
+/// The classes by the number of axes that are dropped as one.
+const CLASSES: [&str; 4] = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"];
+
 impl Layer for Dropout {
     fn class_name(&self) -> &'static str {
-        "Dropout"
+        CLASSES[self.spatial.unwrap_or(0)]
     }
 
     fn base(&self) -> &Base {
@@ -44,18 +103,26 @@ impl Layer for Dropout {
     }
 
     fn title(&self) -> String {
-        format!("Dropout {}", self.rate)
+        format!("{} {}", self.class_name(), self.rate)
     }
 
     fn config(&self) -> Value {
-        with_base(self, json!({ "rate": self.rate }))
+        let mut own = json!({ "rate": self.rate });
+        // Keras's SpatialDropout1D has no data format.
+        if self.spatial.is_some_and(|rank| rank > 1) {
+            own["data_format"] = json!("channels_last");
+        }
+        with_base(self, own)
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        if (0.0..=1.0).contains(&self.rate) {
-            return Ok(input.to_vec());
+        if !(0.0..=1.0).contains(&self.rate) {
+            return Err(Error::argument(self.place(), "rate", self.rate, "a share from 0 to 1"));
         }
-        Err(Error::argument(self.place(), "rate", self.rate, "a share from 0 to 1"))
+        if let Some(rank) = self.spatial {
+            spatial_shape(&self.place(), input, rank)?;
+        }
+        Ok(input.to_vec())
     }
 
     fn passes_mask(&self) -> bool {
@@ -67,7 +134,8 @@ impl Layer for Dropout {
             return Ok(input);
         }
         let graph = &mut *context.graph;
-        let shape = graph.shape(input).clone();
+        let mut shape = graph.shape(input).clone();
+        shape.0[1..=self.spatial.unwrap_or(0)].fill(Dim::fixed(1));
         let draw = graph.random(&shape);
         let rate = graph.constant(self.rate as f32);
         let kept = graph.compare(Comparison::GreaterEqual, draw, rate)?;

@@ -3,6 +3,7 @@
 
 mod activation;
 mod activation_function;
+mod activity_regularization;
 mod base;
 mod batch_normalization;
 mod bidirectional;
@@ -21,13 +22,18 @@ mod kernel_options;
 mod layer_normalization;
 mod masking;
 mod merge;
+mod noise;
 mod normalization;
 mod permute;
 mod pooling;
+mod prelu;
+mod rbf;
+mod rectifier;
 mod recurrent;
 mod repeat_vector;
 mod reshape;
 mod rms_normalization;
+mod softmax;
 mod spatial;
 #[cfg(test)]
 mod tests;
@@ -37,6 +43,7 @@ mod zero_padding2d;
 
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
+pub use activity_regularization::ActivityRegularization;
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;
 pub use bidirectional::{Bidirectional, MergeMode};
@@ -50,23 +57,28 @@ pub use convolution::{
 pub use cropping2d::Cropping2D;
 pub use dense::Dense;
 pub use drop_connect::DropConnect;
-pub use dropout::Dropout;
+pub use dropout::{Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D};
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use merge::{Add, Average, Concatenate, Dot, Maximum, Merge, Minimum, Multiply, Subtract};
+pub use noise::{AlphaDropout, GaussianDropout, GaussianNoise, Noise};
 pub use permute::Permute;
 pub use pooling::{
     AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D,
     GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GlobalPooling,
     MaxPooling1D, MaxPooling2D, MaxPooling3D, Pooling,
 };
+pub use prelu::PReLU;
+pub use rbf::RBF;
+pub use rectifier::{ELU, LeakyReLU, ReLU, Rectifier};
 pub use recurrent::{GRU, LSTM, Recurrent, SimpleRNN};
 pub use repeat_vector::RepeatVector;
 pub use reshape::Reshape;
 pub use rms_normalization::RMSNormalization;
+pub use softmax::Softmax;
 pub(crate) use spatial::shown;
 pub use spatial::{Padding, Sizes};
 pub use time_distributed::TimeDistributed;

@@ -40,6 +40,19 @@ fn cases() -> Vec<Case> {
         case(conv(), &[7, 9, 2], &[5, 8, 4], 52),
         case(conv().padding("same").strides((2, 3)).activation("leaky_relu"), &[7, 9, 2], &[4, 3, 4], 52),
         case(conv().use_bias(false).strides(2), &[7, 9, 2], &[3, 4, 4], 48),
+        case(ReLU::new().max_value(6.0).negative_slope(0.1).threshold(0.5), &[2, 3], &[2, 3], 0),
+        case(LeakyReLU::new(0.3), &[3], &[3], 0),
+        case(ELU::new(0.5), &[3], &[3], 0),
+        case(PReLU::new().shared_axes(&[1]).alpha_initializer("ones"), &[3, 4], &[3, 4], 4),
+        case(Softmax::new().axis(&[1]), &[3, 4], &[3, 4], 0),
+        case(SpatialDropout1D::new(0.4), &[3, 4], &[3, 4], 0),
+        case(SpatialDropout2D::new(0.4), &[3, 4, 2], &[3, 4, 2], 0),
+        case(SpatialDropout3D::new(0.4), &[3, 4, 2, 2], &[3, 4, 2, 2], 0),
+        case(GaussianNoise::new(0.4), &[3], &[3], 0),
+        case(GaussianDropout::new(0.4), &[3], &[3], 0),
+        case(AlphaDropout::new(0.4), &[3], &[3], 0),
+        case(ActivityRegularization::new(0.1, 0.2), &[3], &[3], 0),
+        case(RBF::new(4), &[3], &[4], 16),
         case(Conv1D::new(4, 3).padding("causal").dilation_rate(2), &[7, 2], &[7, 4], 28),
         case(Conv2D::new(4, 3).groups(2), &[7, 9, 2], &[5, 7, 4], 40),
         case(Conv3D::new(4, 2).strides((1, 2, 2)), &[3, 7, 9, 2], &[2, 3, 4, 4], 68),
@@ -246,6 +259,15 @@ fn wrong_inputs_say_what_to_do() {
         message(&Conv2DTranspose::new(3, 2).output_padding(1), &[4, 9, 4]).contains("less than the strides")
     );
     assert!(message(&Conv3D::new(3, 2), &[4, 9, 4]).contains("[None, depth, height, width, channels]"));
+    assert!(message(&LeakyReLU::new(0.1).max_value(1.0), &[4]).contains("max_value"));
+    assert!(message(&PReLU::new().shared_axes(&[2]), &[4]).contains("axes from 1 to 1"));
+    assert!(message(&Softmax::new().axis(&[0]), &[4]).contains("axis"));
+    assert!(message(&GaussianDropout::new(1.0), &[4]).contains("rate is 1"));
+    assert!(message(&AlphaDropout::new(-0.1), &[4]).contains("rate is -0.1"));
+    assert!(message(&GaussianNoise::new(-0.1), &[4]).contains("stddev is -0.1"));
+    assert!(message(&SpatialDropout2D::new(0.1), &[4]).contains("[None, height, width, channels]"));
+    assert!(message(&ActivityRegularization::new(-1.0, 0.0), &[4]).contains("l1 is -1"));
+    assert!(message(&RBF::new(3), &[4, 2]).contains("add Flatten"));
     assert!(message(&Dense::new(0), &[4]).contains("units is 0"));
     assert!(message(&Dropout::new(1.5), &[4]).contains("rate is 1.5"));
     assert!(message(&Dropout::new(f64::NAN), &[4]).contains("rate is NaN"));
@@ -294,5 +316,91 @@ fn drop_connect_drops_weights_and_not_outputs() -> Result<()> {
     let error = 5.0 * (64.0 * 28.0 * 28.0_f64 / 500.0).sqrt();
     assert!((loss - 28.0).abs() <= error, "{loss}");
     assert!((loss - 16.0).abs() > 1.0, "nothing was dropped: {loss}");
+    Ok(())
+}
+
+/// What `layer` makes of `samples` rows of `row`, all `value`, while it trains.
+fn in_training(layer: impl Into<Box<dyn Layer>>, row: &[usize], samples: usize, value: f32) -> Vec<f64> {
+    let layer = layer.into();
+    let mut graph = crate::graph::Graph::new();
+    let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
+    let x = graph.input("x", row, crate::graph::Element::F32);
+    let mut context = Context::new(&mut graph, true, Variables { learning, frozen, states });
+    let y = context.apply(layer.as_ref(), x).unwrap();
+    graph.output("y", y).unwrap();
+    let shape = [&[samples], row].concat();
+    let x = Tensor::f32(&shape, vec![value; shape.iter().product()]).unwrap();
+    let feed = Feed { batch: samples, inputs: vec![x], ..Feed::default() };
+    let result = Plain::new(&graph).step(&graph, &feed).unwrap();
+    result.output("y").unwrap().data.clone()
+}
+
+/// Mean and variance within five standard errors; `fourth` bounds the fourth moment about the mean.
+fn check_moments(values: &[f64], mean: f64, variance: f64, fourth: f64) {
+    let n = values.len() as f64;
+    let found = values.iter().sum::<f64>() / n;
+    assert!((found - mean).abs() <= 5.0 * (variance / n).sqrt(), "mean {found}, expected {mean}");
+    let found = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+    let error = 5.0 * ((fourth - variance * variance) / n).sqrt();
+    assert!((found - variance).abs() <= error, "variance {found}, expected {variance}");
+}
+
+#[test]
+fn noise_has_the_moments_of_its_formula() {
+    let normal = |variance: f64| 3.0 * variance * variance;
+    check_moments(&in_training(GaussianNoise::new(0.5), &[8], 2000, 2.0), 2.0, 0.25, normal(0.25));
+    // 2 · N(1, 0.2 / 0.8)
+    check_moments(&in_training(GaussianDropout::new(0.2), &[8], 2000, 2.0), 2.0, 1.0, normal(1.0));
+    // Of two values, for which the fourth moment is p·q·(p³ + q³)·d⁴.
+    let values = in_training(AlphaDropout::new(0.3), &[8], 2000, 1.0);
+    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+    let lowest = -1.758_099_340_847_376_6_f64;
+    let scale = (0.7 * (1.0 + 0.3 * lowest * lowest)).sqrt().recip();
+    for (found, kept) in [(low, lowest), (high, 1.0)] {
+        let expected = scale * kept - scale * lowest * 0.3;
+        assert!((found - expected).abs() <= 1e-6, "{found}, expected {expected}");
+    }
+    assert!(values.iter().all(|&v| v == low || v == high));
+    let distance = high - low;
+    let fourth = 0.3 * 0.7 * (0.3_f64.powi(3) + 0.7_f64.powi(3)) * distance.powi(4);
+    check_moments(&values, 0.3 * low + 0.7 * high, 0.21 * distance * distance, fourth);
+}
+
+/// What has SELU's mean 0 and variance 1 keeps them.
+#[test]
+fn alpha_dropout_keeps_mean_and_variance() {
+    // ±1 as often.
+    let up = in_training(AlphaDropout::new(0.3), &[8], 1000, 1.0);
+    let down = in_training(AlphaDropout::new(0.3), &[8], 1000, -1.0);
+    let largest = up.iter().chain(&down).fold(0.0f64, |most, v| most.max(v.abs()));
+    check_moments(&[up, down].concat(), 0.0, 1.0, largest.powi(4));
+}
+
+#[test]
+fn spatial_dropout_drops_whole_channels() {
+    let values = in_training(SpatialDropout2D::new(0.5), &[3, 2, 4], 500, 3.0);
+    for sample in values.chunks(24) {
+        for channel in 0..4 {
+            let own: Vec<f64> = sample.iter().skip(channel).step_by(4).copied().collect();
+            assert!(own.iter().all(|&v| v == own[0]) && (own[0] == 0.0 || own[0] == 6.0), "{own:?}");
+        }
+    }
+    let share = values.iter().filter(|&&v| v == 0.0).count() as f64 / values.len() as f64;
+    // 2000 channels.
+    assert!((share - 0.5).abs() <= 5.0 * (0.25 / 2000.0_f64).sqrt(), "{share}");
+}
+
+/// exp(−½ · (s · |x − c|)²), by hand.
+#[test]
+fn radial_basis_functions_fall_off() -> Result<()> {
+    let mut model = Sequential::new().device(Device::cpu()).add(RBF::new(2));
+    model.build(&[2])?;
+    let centers = Tensor::f32(&[2, 2], vec![0.0, 0.0, 3.0, 4.0])?;
+    model.set_weights(&[centers, Tensor::f32(&[2], vec![1.0, 0.2])?])?;
+    let y = model.predict(Tensor::f32(&[2, 2], vec![0.0, 0.0, 3.0, 3.0])?, None)?.to_f32();
+    let expected = [1.0, (-0.5_f64).exp(), (-9.0_f64).exp(), (-0.02_f64).exp()];
+    for (found, expected) in y.iter().zip(expected) {
+        assert!((f64::from(*found) - expected).abs() <= 1e-6, "{y:?}");
+    }
     Ok(())
 }

@@ -94,6 +94,25 @@ SPATIAL = [
     case("GlobalMaxPooling2D", [4, 3, 4], keepdims=True),
 ]
 
+WIDE = {"amplitude": 4.0}
+RECTIFIERS = [
+    case("ReLU", [3, 4], WIDE),
+    case("ReLU", [3, 4], WIDE, max_value=2.0, negative_slope=0.25, threshold=0.5),
+    case("LeakyReLU", [3, 4], WIDE),
+    case("LeakyReLU", [3, 4], WIDE, negative_slope=0.1),
+    case("ELU", [3, 4], WIDE),
+    case("ELU", [3, 4], WIDE, alpha=0.5),
+    case("PReLU", [4], WIDE),
+    case("PReLU", [3, 2, 4], WIDE, shared_axes=[1, 2]),
+    case("Softmax", [3, 4], WIDE),
+    case("Softmax", [3, 4], WIDE, axis=1),
+    case("Softmax", [3, 2, 4], WIDE, axis=[1, 2]),
+    case("ActivityRegularization", [3], l1=0.1, l2=0.2),
+    case("GaussianNoise", [3], stddev=0.5),
+    case("SpatialDropout1D", [3, 2], rate=0.5),
+    case("SpatialDropout2D", [3, 2, 2], TRAINING, rate=0.0),
+]
+
 CONVOLUTION = [
     case("Conv1D", [7, 3], filters=4, kernel_size=3),
     case("Conv1D", [8, 3], filters=4, kernel_size=3, strides=2, padding="same", activation="tanh"),
@@ -142,5 +161,5 @@ POOLING = [
     case("GlobalAveragePooling3D", [3, 4, 2, 2]),
 ]
 
-FAMILIES = {"core": CORE, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT,
+FAMILIES = {"core": CORE, "rectifiers": RECTIFIERS, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT,
             "convolution": CONVOLUTION, "pooling": POOLING}
