@@ -92,8 +92,9 @@ impl Golden {
     }
 
     /// Names of all small runs (`signs_cnn`, `fashion_mlp` and `xor` are not among them).
-    pub fn small() -> [&'static str; 18] {
+    pub fn small() -> [&'static str; 19] {
         [
+            "recurrent_regularized",
             "regularized",
             "constrained",
             "sgd_plain",

@@ -10,15 +10,7 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Options that gradus does not have, with the values under which Keras does the same without them.
-const NEUTRAL: [(&str, &[&str]); 17] = [
-    ("recurrent_regularizer", &["null"]),
-    ("recurrent_constraint", &["null"]),
-    ("embeddings_regularizer", &["null"]),
-    ("embeddings_constraint", &["null"]),
-    ("beta_regularizer", &["null"]),
-    ("gamma_regularizer", &["null"]),
-    ("beta_constraint", &["null"]),
-    ("gamma_constraint", &["null"]),
+const NEUTRAL: [(&str, &[&str]); 9] = [
     ("synchronized", &["null", "false"]),
     ("kernel_regularizer", &["null"]),
     ("bias_regularizer", &["null"]),

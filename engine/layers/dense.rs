@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
 use super::config::{merged, with_base};
-use super::kernel_options::{KERNEL_KEYS, KernelOptions};
+use super::kernel_options::KernelOptions;
 use super::spatial::shown;
+use super::weight_options::KERNEL;
 use super::{ActivationFunction, Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Graph, NodeId};
@@ -58,7 +59,7 @@ impl Dense {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel.kernel_initializer = self.base.option(self.kernel.kernel_initializer, initializer);
+        self.kernel.kernel.initializer = self.base.option(self.kernel.kernel.initializer, initializer);
         self
     }
 
@@ -67,7 +68,7 @@ impl Dense {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel.bias_initializer = self.base.option(self.kernel.bias_initializer, initializer);
+        self.kernel.bias.initializer = self.base.option(self.kernel.bias.initializer, initializer);
         self
     }
 
@@ -76,7 +77,7 @@ impl Dense {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.kernel_regularizer = self.base.given(regularizer);
+        self.kernel.kernel.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -85,7 +86,7 @@ impl Dense {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.bias_regularizer = self.base.given(regularizer);
+        self.kernel.bias.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -104,7 +105,7 @@ impl Dense {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.kernel.kernel_constraint = self.base.given(constraint);
+        self.kernel.kernel.constraint = self.base.given(constraint);
         self
     }
 
@@ -113,7 +114,7 @@ impl Dense {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.kernel.bias_constraint = self.base.given(constraint);
+        self.kernel.bias.constraint = self.base.given(constraint);
         self
     }
 
@@ -134,7 +135,7 @@ impl Dense {
             base: config.base()?,
             units: config.count("units")?,
             drop_rate: None,
-            kernel: KernelOptions::from_config(config, &KERNEL_KEYS)?,
+            kernel: KernelOptions::from_config(config, &KERNEL)?,
         })
     }
 }
@@ -161,7 +162,7 @@ impl Layer for Dense {
         if let Some(rate) = self.drop_rate {
             own["rate"] = json!(rate);
         }
-        with_base(self, merged(own, self.kernel.config(&KERNEL_KEYS)))
+        with_base(self, merged(own, self.kernel.config(&KERNEL)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -1,10 +1,13 @@
 use serde_json::{Value, json};
 
-use super::config::with_base;
+use super::config::{merged, with_base};
+use super::weight_options::{EMBEDDINGS, WeightOptions};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Element, NodeId};
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// A learned vector for each of `input_dim` numbers: `[None, …]` integers to `[None, …, output_dim]`.
 ///
@@ -19,15 +22,18 @@ pub struct Embedding {
     base: Base,
     input_dim: usize,
     output_dim: usize,
-    embeddings_initializer: Initializer,
+    embeddings: WeightOptions,
     mask_zero: bool,
 }
+
+/// How vectors start unless told otherwise.
+const START: Initializer = Initializer::random_uniform(-0.05, 0.05);
 
 impl Embedding {
     /// Vectors of `output_dim` numbers for the numbers below `input_dim`.
     pub fn new(input_dim: usize, output_dim: usize) -> Self {
-        let embeddings_initializer = Initializer::random_uniform(-0.05, 0.05);
-        Self { base: Base::default(), input_dim, output_dim, embeddings_initializer, mask_zero: false }
+        let embeddings = WeightOptions::new(START);
+        Self { base: Base::default(), input_dim, output_dim, embeddings, mask_zero: false }
     }
 
     /// Whether the number 0 stands for nothing: its time steps are masked. Default false.
@@ -41,7 +47,25 @@ impl Embedding {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.embeddings_initializer = self.base.option(self.embeddings_initializer, initializer);
+        self.embeddings.initializer = self.base.option(self.embeddings.initializer, initializer);
+        self
+    }
+
+    /// What the vectors add to the loss. Default nothing.
+    pub fn embeddings_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.embeddings.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the vectors are brought back to after each step. Default nothing.
+    pub fn embeddings_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.embeddings.constraint = self.base.given(constraint);
         self
     }
 
@@ -62,8 +86,7 @@ impl Embedding {
             base: config.base()?,
             input_dim: config.count("input_dim")?,
             output_dim: config.count("output_dim")?,
-            embeddings_initializer: config
-                .initializer("embeddings_initializer", Initializer::random_uniform(-0.05, 0.05))?,
+            embeddings: WeightOptions::from_config(config, &EMBEDDINGS, START)?,
             mask_zero: config.flag("mask_zero", false)?,
         })
     }
@@ -90,10 +113,9 @@ impl Layer for Embedding {
         let own = json!({
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
-            "embeddings_initializer": self.embeddings_initializer.config(),
             "mask_zero": self.mask_zero,
         });
-        with_base(self, own)
+        with_base(self, merged(own, self.embeddings.config(&EMBEDDINGS)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -109,7 +131,7 @@ impl Layer for Embedding {
 
     fn weights(&self, _input: &[usize]) -> Vec<Weight> {
         let shape = [self.input_dim, self.output_dim];
-        vec![Weight::new("embeddings", &shape, self.embeddings_initializer)]
+        vec![self.embeddings.weight("embeddings", &shape)]
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {

@@ -6,7 +6,9 @@ use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::tensor::{Dim, Shape};
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// Each group of features of a sample brought to mean 0 and variance 1, then scaled and shifted, feature by feature
 /// (Wu and He 2018).
@@ -59,7 +61,25 @@ impl GroupNormalization {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.affine.beta_initializer = self.base.option(self.affine.beta_initializer, initializer);
+        self.affine.beta.initializer = self.base.option(self.affine.beta.initializer, initializer);
+        self
+    }
+
+    /// What the offset adds to the loss. Default nothing.
+    pub fn beta_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.affine.beta.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the offset is brought back to after each step. Default nothing.
+    pub fn beta_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.affine.beta.constraint = self.base.given(constraint);
         self
     }
 
@@ -68,7 +88,25 @@ impl GroupNormalization {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.affine.gamma_initializer = self.base.option(self.affine.gamma_initializer, initializer);
+        self.affine.gamma.initializer = self.base.option(self.affine.gamma.initializer, initializer);
+        self
+    }
+
+    /// What the scale adds to the loss. Default nothing.
+    pub fn gamma_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.affine.gamma.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the scale is brought back to after each step. Default nothing.
+    pub fn gamma_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.affine.gamma.constraint = self.base.given(constraint);
         self
     }
 

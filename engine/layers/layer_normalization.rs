@@ -5,7 +5,9 @@ use super::normalization::{Affine, along, check_epsilon, moments, sample_axes};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// Each sample brought to mean 0 and variance 1 along some axes, then scaled and shifted (Ba et al. 2016).
 ///
@@ -62,7 +64,25 @@ impl LayerNormalization {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.affine.beta_initializer = self.base.option(self.affine.beta_initializer, initializer);
+        self.affine.beta.initializer = self.base.option(self.affine.beta.initializer, initializer);
+        self
+    }
+
+    /// What the offset adds to the loss. Default nothing.
+    pub fn beta_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.affine.beta.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the offset is brought back to after each step. Default nothing.
+    pub fn beta_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.affine.beta.constraint = self.base.given(constraint);
         self
     }
 
@@ -71,7 +91,25 @@ impl LayerNormalization {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.affine.gamma_initializer = self.base.option(self.affine.gamma_initializer, initializer);
+        self.affine.gamma.initializer = self.base.option(self.affine.gamma.initializer, initializer);
+        self
+    }
+
+    /// What the scale adds to the loss. Default nothing.
+    pub fn gamma_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.affine.gamma.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the scale is brought back to after each step. Default nothing.
+    pub fn gamma_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.affine.gamma.constraint = self.base.given(constraint);
         self
     }
 

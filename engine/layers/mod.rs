@@ -39,6 +39,7 @@ mod spatial;
 mod tests;
 mod time_distributed;
 mod up_sampling2d;
+mod weight_options;
 mod zero_padding2d;
 
 pub use activation::Activation;

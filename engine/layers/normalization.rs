@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::config::merged;
 use super::spatial::shown;
+use super::weight_options::{BETA, GAMMA, WeightOptions};
 use super::{Config, Context, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Unary};
@@ -14,14 +16,14 @@ use crate::train::initializers::Initializer;
 pub(super) struct Affine {
     pub scale: bool,
     pub center: bool,
-    pub gamma_initializer: Initializer,
-    pub beta_initializer: Initializer,
+    pub gamma: WeightOptions,
+    pub beta: WeightOptions,
 }
 
 impl Default for Affine {
     fn default() -> Self {
-        let (gamma_initializer, beta_initializer) = (Initializer::ones(), Initializer::zeros());
-        Self { scale: true, center: true, gamma_initializer, beta_initializer }
+        let [gamma, beta] = [Initializer::ones(), Initializer::zeros()].map(WeightOptions::new);
+        Self { scale: true, center: true, gamma, beta }
     }
 }
 
@@ -30,24 +32,19 @@ impl Affine {
         Ok(Self {
             scale: config.flag("scale", true)?,
             center: config.flag("center", true)?,
-            gamma_initializer: config.initializer("gamma_initializer", Initializer::ones())?,
-            beta_initializer: config.initializer("beta_initializer", Initializer::zeros())?,
+            gamma: WeightOptions::from_config(config, &GAMMA, Initializer::ones())?,
+            beta: WeightOptions::from_config(config, &BETA, Initializer::zeros())?,
         })
     }
 
     pub fn config(&self) -> Value {
-        json!({
-            "scale": self.scale,
-            "center": self.center,
-            "gamma_initializer": self.gamma_initializer.config(),
-            "beta_initializer": self.beta_initializer.config(),
-        })
+        let own = json!({ "scale": self.scale, "center": self.center });
+        merged(merged(own, self.gamma.config(&GAMMA)), self.beta.config(&BETA))
     }
 
     pub fn weights(&self, shape: &[usize]) -> Vec<Weight> {
-        let weight = |name, initializer| Weight::new(name, shape, initializer);
-        let gamma = self.scale.then(|| weight("gamma", self.gamma_initializer));
-        let beta = self.center.then(|| weight("beta", self.beta_initializer));
+        let gamma = self.scale.then(|| self.gamma.weight("gamma", shape));
+        let beta = self.center.then(|| self.beta.weight("beta", shape));
         gamma.into_iter().chain(beta).collect()
     }
 

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
-use super::config::with_base;
+use super::config::{merged, with_base};
+use super::weight_options::{ALPHA, WeightOptions};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{NodeId, Unary};
@@ -19,9 +20,7 @@ use crate::train::regularizers::Regularizer;
 pub struct PReLU {
     base: Base,
     shared_axes: Vec<usize>,
-    initializer: Initializer,
-    regularizer: Option<Regularizer>,
-    constraint: Option<Constraint>,
+    alpha: WeightOptions,
 }
 
 impl Default for PReLU {
@@ -33,13 +32,8 @@ impl Default for PReLU {
 impl PReLU {
     /// Alphas that start at 0, one for each number of a sample.
     pub fn new() -> Self {
-        Self {
-            base: Base::default(),
-            shared_axes: Vec::new(),
-            initializer: Initializer::zeros(),
-            regularizer: None,
-            constraint: None,
-        }
+        let alpha = WeightOptions::new(Initializer::zeros());
+        Self { base: Base::default(), shared_axes: Vec::new(), alpha }
     }
 
     /// The axes, counted from 1, along which all numbers share an alpha. Default none.
@@ -53,7 +47,7 @@ impl PReLU {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.initializer = self.base.option(self.initializer, initializer);
+        self.alpha.initializer = self.base.option(self.alpha.initializer, initializer);
         self
     }
 
@@ -62,7 +56,7 @@ impl PReLU {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.regularizer = self.base.given(regularizer);
+        self.alpha.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -71,7 +65,7 @@ impl PReLU {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.constraint = self.base.given(constraint);
+        self.alpha.constraint = self.base.given(constraint);
         self
     }
 
@@ -91,9 +85,7 @@ impl PReLU {
         Ok(Self {
             base: config.base()?,
             shared_axes: config.counts_or_none("shared_axes")?.unwrap_or_default(),
-            initializer: config.initializer("alpha_initializer", Initializer::zeros())?,
-            regularizer: config.regularizer("alpha_regularizer")?,
-            constraint: config.constraint("alpha_constraint")?,
+            alpha: WeightOptions::from_config(config, &ALPHA, Initializer::zeros())?,
         })
     }
 }
@@ -113,13 +105,7 @@ impl Layer for PReLU {
 
     fn config(&self) -> Value {
         let shared = (!self.shared_axes.is_empty()).then_some(&self.shared_axes);
-        let own = json!({
-            "alpha_initializer": self.initializer.config(),
-            "alpha_regularizer": self.regularizer.map(Regularizer::config),
-            "alpha_constraint": self.constraint.as_ref().map(Constraint::config),
-            "shared_axes": shared,
-        });
-        with_base(self, own)
+        with_base(self, merged(json!({ "shared_axes": shared }), self.alpha.config(&ALPHA)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -135,11 +121,7 @@ impl Layer for PReLU {
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let size = |(i, &size): (usize, &usize)| if self.shared_axes.contains(&(i + 1)) { 1 } else { size };
         let shape: Vec<usize> = input.iter().enumerate().map(size).collect();
-        vec![Weight {
-            regularizer: self.regularizer,
-            constraint: self.constraint.clone(),
-            ..Weight::new("alpha", &shape, self.initializer)
-        }]
+        vec![self.alpha.weight("alpha", &shape)]
     }
 
     fn passes_mask(&self) -> bool {

@@ -97,6 +97,22 @@ fn cases() -> Vec<Case> {
         case(Bidirectional::new(GRU::new(2)).merge_mode("sum"), &[5, 3], &[2], 84),
         case(Bidirectional::new(LSTM::new(2).return_sequences(true)), &[5, 3], &[5, 4], 96),
         case(TimeDistributed::new(Dense::new(2)), &[5, 3], &[5, 2], 8),
+        case(
+            GRU::new(4)
+                .recurrent_regularizer("l2")
+                .kernel_constraint("max_norm")
+                .bias_regularizer("l1")
+                .activity_regularizer("l2"),
+            &[5, 3],
+            &[4],
+            108,
+        ),
+        case(
+            BatchNormalization::new().gamma_regularizer("l2").beta_constraint("non_neg"),
+            &[4, 3],
+            &[4, 3],
+            6,
+        ),
         case(Masking::new(), &[5, 3], &[5, 3], 0),
         case(RepeatVector::new(4), &[3], &[4, 3], 0),
         case(ZeroPadding2D::new([1, 0, 2, 1]), &[4, 3, 2], &[5, 6, 2], 0),

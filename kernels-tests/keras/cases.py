@@ -125,6 +125,9 @@ REGULARIZED = [
 ]
 
 
+L2 = {"class_name": "L2", "config": {"l2": 0.05}}
+
+
 def constrained(class_name, **config):
     return {"class_name": class_name, "config": config}
 
@@ -136,7 +139,27 @@ CONSTRAINED = [
     dense(4, "softmax"),
 ]
 
+SEQUENCE = {"class_name": "Reshape", "config": {"target_shape": [4, 3]}}
+
+
+def recurrent(class_name, **config):
+    config = {"units": 5, "kernel_regularizer": L1L2, "recurrent_regularizer": L2, "bias_regularizer": L2} | config
+    return {"module": "keras.layers", "class_name": class_name, "config": config}
+
+
+RECURRENT = [
+    dense(12, "tanh"),
+    SEQUENCE,
+    recurrent("LSTM", return_sequences=True, activity_regularizer=L2, recurrent_constraint=constrained("MaxNorm", max_value=0.4)),
+    recurrent("GRU", return_sequences=True, kernel_constraint=constrained("UnitNorm"), bias_constraint=constrained("NonNeg")),
+    {"class_name": "LayerNormalization", "config": {"gamma_regularizer": L2, "beta_constraint": constrained("NonNeg")}},
+    {"class_name": "Bidirectional", "config": {"layer": recurrent("SimpleRNN", units=3)}},
+    {"class_name": "GroupNormalization", "config": {"groups": 2, "gamma_constraint": constrained("MaxNorm", max_value=0.3)}},
+    dense(4, "softmax"),
+]
+
 SMALL = [
+    small("recurrent_regularized", RECURRENT, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("regularized", REGULARIZED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("constrained", CONSTRAINED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("sgd_plain", classifier(4), "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),

@@ -4,6 +4,7 @@ Each case runs twice, in float32 and in float64 from the same float32 numbers, s
 float32 is from the truth. Needs keras 3 and tensorflow-cpu.
 """
 
+import copy
 import json
 import os
 import pathlib
@@ -53,7 +54,7 @@ def build(case):
     keras.utils.clear_session()
     stack = [keras.Input(case["input_shape"])]
     for layer in case["layers"]:
-        made = getattr(keras.layers, layer["class_name"])(**layer["config"])
+        made = keras.layers.deserialize({"module": "keras.layers"} | copy.deepcopy(layer))
         made.trainable = layer.get("trainable", True)
         stack.append(made)
     model = keras.Sequential(stack)

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{CLASSES, Convolution, Form};
 use crate::error::{Error, Result};
 use crate::layers::config::merged;
-use crate::layers::kernel_options::{DEPTHWISE_KEYS, KERNEL_KEYS, KernelKeys, KernelOptions};
+use crate::layers::kernel_options::KernelOptions;
+use crate::layers::weight_options::{DEPTHWISE, KERNEL, Keys};
 use crate::layers::{ActivationFunction, Base, Config, Layer, Padding, Sizes};
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
@@ -95,7 +96,7 @@ impl Convolution {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel.kernel_initializer = self.base.option(self.kernel.kernel_initializer, initializer);
+        self.kernel.kernel.initializer = self.base.option(self.kernel.kernel.initializer, initializer);
         self
     }
 
@@ -104,7 +105,7 @@ impl Convolution {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel.bias_initializer = self.base.option(self.kernel.bias_initializer, initializer);
+        self.kernel.bias.initializer = self.base.option(self.kernel.bias.initializer, initializer);
         self
     }
 
@@ -113,7 +114,7 @@ impl Convolution {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.kernel_regularizer = self.base.given(regularizer);
+        self.kernel.kernel.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -122,7 +123,7 @@ impl Convolution {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.bias_regularizer = self.base.given(regularizer);
+        self.kernel.bias.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -141,7 +142,7 @@ impl Convolution {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.kernel.kernel_constraint = self.base.given(constraint);
+        self.kernel.kernel.constraint = self.base.given(constraint);
         self
     }
 
@@ -150,7 +151,7 @@ impl Convolution {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.kernel.bias_constraint = self.base.given(constraint);
+        self.kernel.bias.constraint = self.base.given(constraint);
         self
     }
 
@@ -176,8 +177,8 @@ impl Convolution {
     }
 
     /// Keras's keys of the kernel's options.
-    fn keys(&self) -> &'static KernelKeys {
-        if self.form == Form::Depthwise { &DEPTHWISE_KEYS } else { &KERNEL_KEYS }
+    fn keys(&self) -> &'static Keys {
+        if self.form == Form::Depthwise { &DEPTHWISE } else { &KERNEL }
     }
 
     pub(super) fn options(&self) -> Value {

@@ -4,7 +4,8 @@ use super::{Convolution, Form};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::layers::config::{merged, with_base};
-use crate::layers::kernel_options::{DEPTHWISE_KEYS, KernelOptions, POINTWISE_KEYS};
+use crate::layers::kernel_options::KernelOptions;
+use crate::layers::weight_options::{DEPTHWISE, POINTWISE, WeightOptions};
 use crate::layers::{ActivationFunction, Base, Config, Context, Layer, Padding, Sizes, Weight};
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
@@ -108,7 +109,7 @@ impl SeparableConvolution {
         I: TryInto<Initializer, Error: Into<Error>>,
     {
         let kernel = &mut self.depthwise.kernel;
-        kernel.kernel_initializer = self.base.option(kernel.kernel_initializer, initializer);
+        kernel.kernel.initializer = self.base.option(kernel.kernel.initializer, initializer);
         self
     }
 
@@ -118,7 +119,7 @@ impl SeparableConvolution {
         I: TryInto<Initializer, Error: Into<Error>>,
     {
         let kernel = &mut self.pointwise.kernel;
-        kernel.kernel_initializer = self.base.option(kernel.kernel_initializer, initializer);
+        kernel.kernel.initializer = self.base.option(kernel.kernel.initializer, initializer);
         self
     }
 
@@ -127,7 +128,7 @@ impl SeparableConvolution {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.depthwise.kernel.kernel_regularizer = self.base.given(regularizer);
+        self.depthwise.kernel.kernel.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -136,7 +137,7 @@ impl SeparableConvolution {
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.pointwise.kernel.kernel_regularizer = self.base.given(regularizer);
+        self.pointwise.kernel.kernel.regularizer = self.base.given(regularizer);
         self
     }
 
@@ -145,7 +146,7 @@ impl SeparableConvolution {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.depthwise.kernel.kernel_constraint = self.base.given(constraint);
+        self.depthwise.kernel.kernel.constraint = self.base.given(constraint);
         self
     }
 
@@ -154,7 +155,7 @@ impl SeparableConvolution {
     where
         C: TryInto<Constraint, Error: Into<Error>>,
     {
-        self.pointwise.kernel.kernel_constraint = self.base.given(constraint);
+        self.pointwise.kernel.kernel.constraint = self.base.given(constraint);
         self
     }
 
@@ -179,11 +180,9 @@ impl SeparableConvolution {
         layer.depthwise.dilation = config.spatial("dilation_rate")?.unwrap_or(1.into());
         layer.depthwise.padding = config.padding()?;
         layer.depthwise.filters = config.count_or_none("depth_multiplier")?.unwrap_or(1);
-        layer.pointwise.kernel = KernelOptions::from_config(config, &POINTWISE_KEYS)?;
-        let kernel = &mut layer.depthwise.kernel;
-        kernel.kernel_initializer = config.initializer(DEPTHWISE_KEYS[0], kernel.kernel_initializer)?;
-        kernel.kernel_regularizer = config.regularizer(DEPTHWISE_KEYS[1])?;
-        kernel.kernel_constraint = config.constraint(DEPTHWISE_KEYS[2])?;
+        layer.pointwise.kernel = KernelOptions::from_config(config, &POINTWISE)?;
+        let start = layer.depthwise.kernel.kernel.initializer;
+        layer.depthwise.kernel.kernel = WeightOptions::from_config(config, &DEPTHWISE, start)?;
         Ok(layer)
     }
 
@@ -222,10 +221,8 @@ impl Layer for SeparableConvolution {
             "depth_multiplier": depthwise.filters,
             "data_format": "channels_last",
         });
-        let kernel = depthwise.kernel.config(&DEPTHWISE_KEYS);
-        let kernel: Value =
-            DEPTHWISE_KEYS.iter().map(|&key| (key.to_string(), kernel[key].clone())).collect();
-        with_base(self, merged(merged(own, kernel), self.pointwise.kernel.config(&POINTWISE_KEYS)))
+        let kernel = depthwise.kernel.kernel.config(&DEPTHWISE);
+        with_base(self, merged(merged(own, kernel), self.pointwise.kernel.config(&POINTWISE)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -9,10 +9,12 @@ use serde_json::Value;
 use self::cells::Cell;
 use super::config::with_base;
 use super::spatial::shown;
+use super::weight_options::WeightOptions;
 use super::{ActivationFunction, Base, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 /// A simple recurrent network (Elman 1990): h ← tanh(x·kernel + h·recurrent_kernel + bias).
 ///
@@ -79,9 +81,10 @@ pub struct Recurrent {
     activation: ActivationFunction,
     recurrent_activation: ActivationFunction,
     use_bias: bool,
-    kernel_initializer: Initializer,
-    recurrent_initializer: Initializer,
-    bias_initializer: Initializer,
+    kernel: WeightOptions,
+    recurrent: WeightOptions,
+    bias: WeightOptions,
+    activity_regularizer: Option<Regularizer>,
     dropout: f64,
     recurrent_dropout: f64,
     return_sequences: bool,
@@ -167,11 +170,11 @@ impl Layer for Recurrent {
         let features = input.last().copied().unwrap_or(1);
         let width = self.cell.gates() * self.units;
         let mut weights = vec![
-            Weight::new("kernel", &[features, width], self.kernel_initializer),
-            Weight::new("recurrent_kernel", &[self.units, width], self.recurrent_initializer),
+            self.kernel.weight("kernel", &[features, width]),
+            self.recurrent.weight("recurrent_kernel", &[self.units, width]),
         ];
         if self.use_bias {
-            weights.push(Weight::new("bias", &self.cell.bias_shape(width), self.bias_initializer));
+            weights.push(self.bias.weight("bias", &self.cell.bias_shape(width)));
         }
         weights
     }
@@ -187,6 +190,10 @@ impl Layer for Recurrent {
         let shape = vec![samples, self.units];
         let state = |name: &&'static str| Weight::new(name, &shape, Initializer::zeros());
         self.cell.state_names().iter().map(state).collect()
+    }
+
+    fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
     }
 
     fn is_stateful(&self) -> bool {

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::config::Config;
+use super::super::config::{Config, merged};
+use super::super::weight_options::{BIAS, KERNEL, RECURRENT, WeightOptions};
 use super::super::{ActivationFunction, Base};
 use super::{Cell, Recurrent};
 use crate::error::{Error, Result};
+use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
+use crate::train::regularizers::Regularizer;
 
 impl Recurrent {
     pub(super) fn new(cell: Cell, units: usize) -> Self {
@@ -17,9 +20,10 @@ impl Recurrent {
             activation: ActivationFunction::Tanh,
             recurrent_activation: ActivationFunction::Sigmoid,
             use_bias: true,
-            kernel_initializer: Initializer::glorot_uniform(),
-            recurrent_initializer: Initializer::orthogonal(1.0),
-            bias_initializer: Initializer::zeros(),
+            kernel: WeightOptions::new(Initializer::glorot_uniform()),
+            recurrent: WeightOptions::new(Initializer::orthogonal(1.0)),
+            bias: WeightOptions::new(Initializer::zeros()),
+            activity_regularizer: None,
             dropout: 0.0,
             recurrent_dropout: 0.0,
             return_sequences: false,
@@ -59,7 +63,25 @@ impl Recurrent {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.kernel_initializer = self.base.option(self.kernel_initializer, initializer);
+        self.kernel.initializer = self.base.option(self.kernel.initializer, initializer);
+        self
+    }
+
+    /// What the kernel adds to the loss. Default nothing.
+    pub fn kernel_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.kernel.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the kernel is brought back to after each step. Default nothing.
+    pub fn kernel_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.kernel.constraint = self.base.given(constraint);
         self
     }
 
@@ -68,7 +90,25 @@ impl Recurrent {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.recurrent_initializer = self.base.option(self.recurrent_initializer, initializer);
+        self.recurrent.initializer = self.base.option(self.recurrent.initializer, initializer);
+        self
+    }
+
+    /// What the recurrent kernel adds to the loss. Default nothing.
+    pub fn recurrent_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.recurrent.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the recurrent kernel is brought back to after each step. Default nothing.
+    pub fn recurrent_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.recurrent.constraint = self.base.given(constraint);
         self
     }
 
@@ -77,7 +117,34 @@ impl Recurrent {
     where
         I: TryInto<Initializer, Error: Into<Error>>,
     {
-        self.bias_initializer = self.base.option(self.bias_initializer, initializer);
+        self.bias.initializer = self.base.option(self.bias.initializer, initializer);
+        self
+    }
+
+    /// What the bias adds to the loss. Default nothing.
+    pub fn bias_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.bias.regularizer = self.base.given(regularizer);
+        self
+    }
+
+    /// What the bias is brought back to after each step. Default nothing.
+    pub fn bias_constraint<C>(mut self, constraint: C) -> Self
+    where
+        C: TryInto<Constraint, Error: Into<Error>>,
+    {
+        self.bias.constraint = self.base.given(constraint);
+        self
+    }
+
+    /// What the output adds to the loss, divided by the number of samples. Default nothing.
+    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+    {
+        self.activity_regularizer = self.base.given(regularizer);
         self
     }
 
@@ -167,9 +234,7 @@ impl Recurrent {
             "units": self.units,
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer.config(),
-            "recurrent_initializer": self.recurrent_initializer.config(),
-            "bias_initializer": self.bias_initializer.config(),
+            "activity_regularizer": self.activity_regularizer.map(Regularizer::config),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "return_sequences": self.return_sequences,
@@ -179,6 +244,10 @@ impl Recurrent {
             "unroll": true,
             "zero_output_for_mask": self.zero_output_for_mask,
         });
+        let weights = [(&self.kernel, &KERNEL), (&self.recurrent, &RECURRENT), (&self.bias, &BIAS)];
+        for (weight, keys) in weights {
+            options = merged(options, weight.config(keys));
+        }
         if let Some(samples) = self.stateful {
             options["batch_size"] = json!(samples);
         }
@@ -209,10 +278,12 @@ impl Recurrent {
                 config.activation_or("recurrent_activation", layer.recurrent_activation)?;
         }
         layer.use_bias = config.flag("use_bias", true)?;
-        layer.kernel_initializer = config.initializer("kernel_initializer", layer.kernel_initializer)?;
-        layer.recurrent_initializer =
-            config.initializer("recurrent_initializer", layer.recurrent_initializer)?;
-        layer.bias_initializer = config.initializer("bias_initializer", layer.bias_initializer)?;
+        let own =
+            [(&mut layer.kernel, &KERNEL), (&mut layer.recurrent, &RECURRENT), (&mut layer.bias, &BIAS)];
+        for (weight, keys) in own {
+            *weight = WeightOptions::from_config(config, keys, weight.initializer)?;
+        }
+        layer.activity_regularizer = config.regularizer("activity_regularizer")?;
         layer.dropout = config.number_or("dropout", 0.0)?;
         layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
         layer.return_sequences = config.flag("return_sequences", false)?;
