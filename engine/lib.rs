@@ -67,5 +67,5 @@ pub use model::{
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};
 pub use train::optimizers::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, Optimizer, RmsProp, Sgd,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, Optimizer, RmsProp, Sgd,
 };

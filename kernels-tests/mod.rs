@@ -26,5 +26,6 @@ mod regions;
 mod shaders;
 mod signs_epoch;
 mod trajectories;
+mod variables;
 mod weighting;
 mod window;

@@ -1,7 +1,7 @@
 //! Operations that move elements and compute nothing.
 
 use super::op::{Element, Op};
-use super::{Graph, NodeId, SEGMENT, VariableId};
+use super::{Along, Graph, NodeId, SEGMENT, VariableId};
 use crate::error::{Error, Result};
 use crate::tensor::Shape;
 
@@ -50,7 +50,7 @@ impl Graph {
         self.transpose(g, &inverse)
     }
 
-    /// The gradients of all parameters of `variable`, in the parameters' order, as one `[segments, 256]`.
+    /// A value for each parameter of `variable`, in the parameters' order, as one `[segments, 256]`: their gradients.
     pub fn pack(&mut self, variable: VariableId, gradients: &[NodeId]) -> Result<NodeId> {
         let parameters: Vec<_> = (0..self.parameters.len())
             .map(super::ParameterId)
@@ -79,6 +79,24 @@ impl Graph {
             }
         }
         let shape = Shape::fixed(&[self.variables[variable.0].segments, SEGMENT]);
+        // Each variable has memory for one packed gradient, which its parts are computed in.
+        let taken = |node: &super::Node| matches!(&node.op, Op::Pack { parameters: p } if *p == parameters);
+        if self.nodes.iter().any(taken) {
+            return self.pack_by_copy(gradients, &shape);
+        }
         Ok(self.push(Op::Pack { parameters }, gradients, shape, Element::F32))
+    }
+
+    /// `values` one after another, each from the start of a segment.
+    fn pack_by_copy(&mut self, values: &[NodeId], shape: &Shape) -> Result<NodeId> {
+        let mut parts = Vec::with_capacity(values.len());
+        for &value in values {
+            let count = self.shape(value).count().factor;
+            let flat = self.reshape(value, &Shape::fixed(&[count]))?;
+            let padded = count.next_multiple_of(SEGMENT);
+            parts.push(self.pad(flat, &[Along::new(0, 0, padded)])?);
+        }
+        let whole = self.concat(&parts, 0)?;
+        self.reshape(whole, shape)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::tensor::{Dim, Shape};
 
 use super::program::{Destination, Region, Store, storage};
@@ -44,18 +44,35 @@ pub(super) struct Groups<'a> {
 const MAX_BUFFERS: usize = 8;
 
 impl<'a> Groups<'a> {
-    /// Joins roots to kernels; with `fuse` off each root is a kernel.
-    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool) -> Self {
+    /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are those of `alone` in any case.
+    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool, alone: Vec<NodeId>) -> Self {
         let (groups, owner, users) = (Vec::new(), HashMap::new(), HashMap::new());
-        let mut this = Self { graph, root, groups, owner, users, alone: BTreeSet::new() };
+        let mut this = Self { graph, root, groups, owner, users, alone: alone.into_iter().collect() };
         loop {
             this.join_roots(fuse);
             let elsewhere = this.read_elsewhere();
             let crowded = (0..this.groups.len()).find(|&i| this.bindings(i, &elsewhere) > MAX_BUFFERS);
-            if !crowded.is_some_and(|index| this.split(index)) {
+            if !crowded.is_some_and(|index| this.split(index)) && !this.break_circles() {
                 return this;
             }
         }
+    }
+
+    /// Parts kernels that wait for each other: by what one reads and the other computes, or reads and the other
+    /// overwrites. False if there are none.
+    fn break_circles(&mut self) -> bool {
+        let before = self.waits();
+        let mut waiting: BTreeSet<usize> = (0..self.groups.len()).collect();
+        loop {
+            let ready = |i: &usize| before[*i].iter().all(|b| !waiting.contains(b));
+            let Some(next) = waiting.iter().copied().find(ready) else { break };
+            waiting.remove(&next);
+        }
+        let joined = waiting.iter().flat_map(|&i| self.groups[i].roots.clone());
+        let joined: Vec<NodeId> = joined.filter(|root| !is_anchor(self.graph, *root)).collect();
+        let known = self.alone.len();
+        self.alone.extend(joined);
+        self.alone.len() > known
     }
 
     fn join_roots(&mut self, fuse: bool) {
@@ -257,6 +274,29 @@ impl<'a> Groups<'a> {
         let direct = reads.iter().copied();
         let owners = direct.chain(packed).filter_map(|n| self.owner.get(&storage(self.graph, n)).copied());
         owners.filter(|&other| other != index).collect()
+    }
+
+    /// What must run before each kernel: those it reads from, and those that read what it overwrites.
+    pub fn waits(&self) -> Vec<BTreeSet<usize>> {
+        let count = self.groups.len();
+        let mut before: Vec<BTreeSet<usize>> = (0..count).map(|i| self.predecessors(i)).collect();
+        let variables: Vec<BTreeSet<VariableId>> = (0..count).map(|i| self.variables_read(i)).collect();
+        for assign in &self.graph.assigns {
+            let writer = self.owner[&storage(self.graph, assign.value)];
+            for reader in (0..count).filter(|&r| r != writer && variables[r].contains(&assign.variable)) {
+                before[writer].insert(reader);
+            }
+        }
+        before
+    }
+
+    fn variables_read(&self, index: usize) -> BTreeSet<VariableId> {
+        let variable = |n: NodeId| match self.graph.node(n).op {
+            Op::Variable(id) => Some(id),
+            Op::Parameter(id) => Some(self.graph.parameters[id.0].variable),
+            _ => None,
+        };
+        self.reads(index).into_iter().filter_map(variable).collect()
     }
 
     /// What kernel `index` reads from memory: operands of its anchor and loads of its region.

@@ -33,9 +33,9 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     if target != Target::Cpu {
         roots::part_concatenations(&mut graph);
     }
-    roots::insert_copies(&mut graph);
+    let late = roots::insert_copies(&mut graph);
     let root = roots::find_roots(&graph, options.fuse, target);
-    let groups = fuse::Groups::build(&graph, root, options.fuse);
+    let groups = fuse::Groups::build(&graph, root, options.fuse, late);
     let plan = memory::Plan::new(&graph, max_batch);
     let elsewhere = groups.read_elsewhere();
     let mut names = Names::default();

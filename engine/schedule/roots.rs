@@ -1,6 +1,6 @@
 //! Which nodes are computed where they are used, and which once for all.
 
-use crate::graph::{Element, Graph, Node, NodeId, Op, Reduction, Unary};
+use crate::graph::{Assign, Element, Graph, Node, NodeId, Op, Reduction, Unary};
 use crate::tensor::{Dim, Shape};
 
 use super::program::{Target, storage};
@@ -73,7 +73,8 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
 /// are gathered or computed on the fly, inputs that are stretched or moved, outputs and assignments of what lies elsewhere.
-pub(super) fn insert_copies(graph: &mut Graph) {
+/// Returns the copies that have to be kernels of their own: see [`is_wanted_beside`].
+pub(super) fn insert_copies(graph: &mut Graph) -> Vec<NodeId> {
     let mut to = graph.clone();
     to.nodes.clear();
     let mut map = Vec::with_capacity(graph.nodes.len());
@@ -112,10 +113,39 @@ pub(super) fn insert_copies(graph: &mut Graph) {
     for i in 0..to.outputs.len() {
         to.outputs[i].node = settle(graph.outputs[i].node, &mut to);
     }
+    let mut late = Vec::new();
     for i in 0..to.assigns.len() {
-        to.assigns[i].value = settle(graph.assigns[i].value, &mut to);
+        let mut value = settle(graph.assigns[i].value, &mut to);
+        if is_wanted_beside(graph, graph.assigns[i]) {
+            value = copy(&mut to, value);
+            late.push(value);
+        }
+        to.assigns[i].value = value;
     }
     *graph = to;
+    late
+}
+
+/// Whether something is computed from the value assigned and, another way, from what the variable held before. The kernel
+/// that computes the value must not overwrite the variable then: it would have to come both before and after the reader.
+fn is_wanted_beside(graph: &Graph, assign: Assign) -> bool {
+    let mut new = vec![false; graph.nodes.len()];
+    let mut old = vec![false; graph.nodes.len()];
+    let value = storage(graph, assign.value);
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let reads = match node.op {
+            Op::Variable(variable) => variable == assign.variable,
+            Op::Parameter(parameter) => graph.parameters[parameter.0].variable == assign.variable,
+            _ => false,
+        };
+        new[id.0] = id == value || node.inputs.iter().any(|n| new[n.0]);
+        old[id.0] = !new[id.0] && (reads || node.inputs.iter().any(|n| old[n.0]));
+        if id != value && new[id.0] && node.inputs.iter().any(|n| old[n.0]) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The same numbers in memory, where bytes become integers.

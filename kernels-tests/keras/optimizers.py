@@ -58,13 +58,21 @@ OWN = {
     ],
     "Lion": [{"beta_1": 0.6, "beta_2": 0.7, "weight_decay": 0.1}],
     "Lamb": [{"beta_1": 0.7, "beta_2": 0.9, "epsilon": 0.01, "weight_decay": 0.1}],
+    "Muon": [
+        {"nesterov": False, "momentum": 0.8, "rms_rate": None, "ns_steps": 3},
+        {"exclude_layers": ["dense_1"], "exclude_embeddings": False, "adam_lr_ratio": 0.5},
+        # The classic coefficients, which converge: others than Muon's own throw rounding errors wider apart than 1e-5,
+        # those of Keras's float32 too.
+        {"adam_weight_decay": None, "weight_decay": 0.1, "muon_a": 1.875, "muon_b": -1.25, "muon_c": 0.375},
+        {"adam_beta_1": 0.7, "adam_beta_2": 0.9, "epsilon": 0.01, "weight_decay": None, "clipnorm": 0.8},
+    ],
 }
 # With the default rate too: a default that is wrong must show.
 RATES = {"SGD": 0.05, "Adadelta": 1.0}
 # The common options belong to all: three of different slots, for all of them.
 CASES = [(name, own) for name in OWN for own in [{"learning_rate": None}, {}, *OWN[name]]]
 CASES += [(name, common) for name in ["Adam", "SGD"] for common in COMMON]
-CASES += [("Ftrl", COMMON[7]), ("Lamb", COMMON[8]), ("Nadam", COMMON[8]), ("Adagrad", COMMON[4])]
+CASES += [("Ftrl", COMMON[7]), ("Lamb", COMMON[8]), ("Muon", COMMON[8]), ("Nadam", COMMON[8]), ("Adagrad", COMMON[4])]
 
 S = keras.optimizers.schedules
 SCHEDULES = [

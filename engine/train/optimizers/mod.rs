@@ -1,7 +1,7 @@
 //! Optimizers: how gradients change weights.
 //!
 //! An update is elementwise arithmetic over the whole packed weights of a model, so that it is one kernel
-//! whatever the number of layers; lengths of single weights add three.
+//! whatever the number of layers; lengths of single weights add three, and [`Muon`] products of matrices.
 
 mod adadelta;
 mod adagrad;
@@ -12,6 +12,7 @@ mod base;
 mod ftrl;
 mod lamb;
 mod lion;
+mod muon;
 mod nadam;
 mod rmsprop;
 mod segments;
@@ -28,6 +29,7 @@ pub use base::Base;
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lion::Lion;
+pub use muon::Muon;
 pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
 pub(crate) use segments::spread;
@@ -164,7 +166,7 @@ pub trait Optimizer: Send + Sync + Debug {
     }
 
     /// The share of each weight that a step takes off, as a multiple of the learning rate: decoupled from the
-    /// gradient (Loshchilov and Hutter 2019). Default none; 0.004 in [`AdamW`].
+    /// gradient (Loshchilov and Hutter 2019). Default none; 0.004 in [`AdamW`] and [`Muon`].
     fn weight_decay(mut self, decay: f64) -> Self
     where
         Self: Sized,
@@ -285,7 +287,7 @@ fn configured(class_name: &str, mut config: Config) -> Result<Box<dyn Optimizer>
 
 type Make = fn(&mut Config) -> Result<Box<dyn Optimizer>>;
 
-const CLASSES: [(&str, Make); 11] = [
+const CLASSES: [(&str, Make); 12] = [
     ("sgd", |c| Sgd::from_config(c).map(Into::into)),
     ("adam", |c| Adam::from_config(Adam::default(), c).map(Into::into)),
     ("adamw", |c| Adam::from_config(AdamW::new(0.001), c).map(Into::into)),
@@ -297,6 +299,7 @@ const CLASSES: [(&str, Make); 11] = [
     ("ftrl", |c| Ftrl::from_config(c).map(Into::into)),
     ("lion", |c| Lion::from_config(c).map(Into::into)),
     ("lamb", |c| Lamb::from_config(c).map(Into::into)),
+    ("muon", |c| Muon::from_config(c).map(Into::into)),
 ];
 
 /// The optimizer of Keras's class `name`, in any case, with its defaults.
