@@ -14,7 +14,7 @@ use crate::train::losses::{
 /// How far from Keras's numbers ours may lie, relative to their norm.
 const BOUND: f64 = 1e-5;
 
-const SHAPE: [usize; 2] = [6, 4];
+const SAMPLES: usize = 6;
 
 /// The loss that `losses.py` calls `name`.
 fn loss(name: &str) -> Box<dyn Loss> {
@@ -41,14 +41,15 @@ fn loss(name: &str) -> Box<dyn Loss> {
     }
 }
 
-/// The loss over one batch, and its gradient as rows.
-fn graph(loss: &dyn Loss) -> Graph {
+/// The loss over one batch of rows of shape `row`, and its gradient as rows.
+fn graph(loss: &dyn Loss, row: &[usize]) -> Graph {
     let mut graph = Graph::new();
     let target = match loss.targets() {
         Targets::Labels => graph.input("y", &[1], Element::U32),
-        Targets::Values => graph.input("y", &[SHAPE[1]], Element::F32),
+        Targets::Sequences => graph.input("y", &row[..1], Element::U32),
+        Targets::Values => graph.input("y", row, Element::F32),
     };
-    let value = graph.input("x", &[SHAPE[1]], Element::F32);
+    let value = graph.input("x", row, Element::F32);
     let values = loss.values(&mut graph, target, &Prediction::of(value)).unwrap();
     let mean = graph.mean_all(values).unwrap();
     let gradient = graph.gradients(mean, &[value]).unwrap()[0];
@@ -79,19 +80,24 @@ fn losses_are_those_of_keras() {
     let cases: Vec<Value> = serde_json::from_str(text).unwrap();
     for json in &cases {
         let name = json["name"].as_str().unwrap();
-        let graph = graph(loss(name).as_ref());
+        let row: Vec<usize> = serde_json::from_value(json["row"].clone()).unwrap();
+        let graph = graph(loss(name).as_ref(), &row);
         let target = unpacked(json["target"].as_str().unwrap());
+        let shape = [&[SAMPLES], row.as_slice()].concat();
         let target = match json["labels"] == true {
             // Labels were packed as floats.
-            true => Tensor::u32(&[SHAPE[0], 1], target.iter().map(|&y| y as u32).collect()).unwrap(),
-            false => Tensor::f32(&SHAPE, target).unwrap(),
+            true => {
+                let labels: Vec<u32> = target.iter().map(|&y| y as u32).collect();
+                Tensor::u32(&[SAMPLES, labels.len() / SAMPLES], labels).unwrap()
+            }
+            false => Tensor::f32(&shape, target).unwrap(),
         };
-        let prediction = Tensor::f32(&SHAPE, unpacked(json["prediction"].as_str().unwrap())).unwrap();
-        let (data, steps) = ([target, prediction], steps(&[SHAPE[0]], &[]));
+        let prediction = Tensor::f32(&shape, unpacked(json["prediction"].as_str().unwrap())).unwrap();
+        let (data, steps) = ([target, prediction], steps(&[SAMPLES], &[]));
         check(&format!("{name} on the CPU"), &run_cpu(&graph, FUSED, &data, (&[], &steps), &[]), json);
         if let Some(gpu) = shared() {
             let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let found = run(&mut gpu, &program(&graph, FUSED, SHAPE[0]), &data, (&[], &steps), &[]);
+            let found = run(&mut gpu, &program(&graph, FUSED, SAMPLES), &data, (&[], &steps), &[]);
             check(&format!("{name} on the GPU"), &found, json);
         }
     }
@@ -100,7 +106,7 @@ fn losses_are_those_of_keras() {
 /// Keras has no mean bias error: 2, 2 and 2 too much in one sample, 1 too little in the other's first.
 #[test]
 fn the_mean_bias_error_keeps_its_sign() {
-    let graph = graph(&MeanBiasError);
+    let graph = graph(&MeanBiasError, &[4]);
     let target = Tensor::f32(&[2, 4], vec![0.0, 1.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.0]).unwrap();
     let prediction = Tensor::f32(&[2, 4], vec![2.0, 3.0, 4.0, 3.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
     let found = run_cpu(&graph, FUSED, &[target, prediction], (&[], &steps(&[2], &[])), &[]);

@@ -110,6 +110,7 @@ impl Examples {
         let fitted = losses.into_iter().zip(&self.y).map(|((loss, output), y)| match loss.targets() {
             Targets::Values => values(call, loss, y, output),
             Targets::Labels => labels(call, y, output),
+            Targets::Sequences => sequences(call, y, output),
         });
         let y = fitted.collect::<Result<Vec<_>>>()?;
         Ok(Self { y, ..self })
@@ -228,6 +229,27 @@ fn labels(call: &str, y: &Arc<Tensor>, output: &[usize]) -> Result<Arc<Tensor>> 
     let flat = Tensor::new(&[count], whole(y))?;
     let numbers = check_labels(&format!("{call}: y"), &flat, classes)?;
     Tensor::u32(&[&[y.rows()], places, &[1]].concat(), numbers).map(Arc::new)
+}
+
+/// Class numbers in rows, filled up with zeros to the output's time steps.
+fn sequences(call: &str, y: &Arc<Tensor>, output: &[usize]) -> Result<Arc<Tensor>> {
+    let (&[_, length], &[time, classes]) = (y.shape(), output) else {
+        let found = format!("{} for an output {}", shown(&y.shape()[1..]), shown(output));
+        let remedy = "give one row of labels for each sample of time steps";
+        return Err(Error::shape(call, "y", found, "[None, labels] for [None, time, classes]", remedy));
+    };
+    if length > time {
+        let (expected, remedy) = (format!("at most {time} labels"), "a time step spells one label at most");
+        return Err(Error::shape(call, "y", shown(&y.shape()[1..]), expected, remedy));
+    }
+    let flat = Tensor::new(&[y.rows() * length], whole(y))?;
+    let numbers = check_labels(&format!("{call}: y"), &flat, classes)?;
+    let mut rows = Vec::with_capacity(y.rows() * time);
+    for row in numbers.chunks(length.max(1)) {
+        rows.extend_from_slice(row);
+        rows.resize(rows.len() + time - length, 0);
+    }
+    Tensor::u32(&[y.rows(), time], rows).map(Arc::new)
 }
 
 /// Class numbers that came as floats, as NumPy's often do, where every one is whole.

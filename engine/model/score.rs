@@ -103,6 +103,7 @@ fn target(graph: &mut Graph, name: &str, prediction: NodeId, targets: Targets) -
     let row: Vec<usize> = graph.shape(prediction).0.iter().skip(1).map(|d| d.factor).collect();
     match targets {
         Targets::Values => graph.input(name, &row, Element::F32),
+        Targets::Sequences => graph.input(name, &row[..row.len().min(1)], Element::U32),
         Targets::Labels => {
             let places = &row[..row.len().saturating_sub(1)];
             graph.input(name, &[places, &[1]].concat(), Element::U32)

@@ -260,3 +260,19 @@ fn confusions_stand_in_the_logs() -> Result<()> {
     assert!(logs.iter().all(|(name, _)| name != "confusion_matrix"));
     Ok(())
 }
+
+/// Rows of labels shorter than the time they take; labels that take longer are refused.
+#[test]
+fn sequences_of_labels_are_learned() -> Result<()> {
+    let x = Tensor::f32(&[4, 5, 3], (0..60).map(|i| ((i * 7) % 11) as f32 * 0.2 - 1.0).collect())?;
+    let y = Tensor::u32(&[4, 2], vec![1, 2, 2, 1, 1, 0, 2, 2])?;
+    let mut model = Sequential::new().device(Device::cpu()).add(Dense::new(3));
+    model.compile(Adam::new(0.1), "ctc", &[])?;
+    let losses = model.fit(&x, &y, quiet().epochs(60))?.get("loss").unwrap();
+    assert!(losses[59] < 0.5 * losses[0], "{losses:?}");
+    let long = Tensor::u32(&[4, 6], vec![1; 24])?;
+    assert!(message(model.fit(&x, long, quiet())).contains("at most 5 labels"));
+    let flat = Tensor::f32(&[4, 2, 2], vec![1.0; 16])?;
+    assert!(message(model.fit(&x, flat, quiet())).contains("one row of labels"));
+    Ok(())
+}

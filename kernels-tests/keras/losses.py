@@ -18,11 +18,19 @@ import tensorflow as tf
 from formulas import uniform, words
 from layers import packed
 
-BATCH, CLASSES = 6, 4
+BATCH, CLASSES, TIME = 6, 4, 7
 
 
 def data(kind):
-    """Targets and predictions `[6, 4]`."""
+    """Targets and predictions `[6, 4]`, or of sequences `[6, 7]` and `[6, 7, 4]`."""
+    if kind == "labels_sequences":
+        lengths = np.array([3, 1, 0, 4, 7, 3])
+        numbers = (words(4, BATCH * TIME) % np.uint32(CLASSES - 1)).astype("int32").reshape(BATCH, TIME) + 1
+        # All seven steps spell labels, which then must not repeat: 1 2 3 1 2 3 1.
+        numbers[4] = np.arange(TIME) % 3 + 1
+        numbers[5, 1] = numbers[5, 0]
+        labels = np.where(np.arange(TIME)[None] < lengths[:, None], numbers, 0)
+        return labels, uniform(5, (BATCH, TIME, CLASSES), 3.0)
     numbers, others = uniform(1, (BATCH, CLASSES), 2.0), uniform(2, (BATCH, CLASSES), 2.0)
     labels = (words(3, BATCH) % np.uint32(CLASSES)).astype("int32")
     shares = np.abs(others) + np.float32(0.1)
@@ -68,6 +76,7 @@ CASES = [
     ("categorical_crossentropy", "one_hot", L.CategoricalCrossentropy()),
     ("categorical_crossentropy smooth", "one_hot_logits", L.CategoricalCrossentropy(True, label_smoothing=0.2)),
     ("sparse ignore", "labels_logits", L.SparseCategoricalCrossentropy(True, ignore_class=2)),
+    ("ctc", "labels_sequences", L.CTC()),
     ("mean_squared_error", "numbers", L.MeanSquaredError()),
     ("mean_absolute_error", "numbers", L.MeanAbsoluteError()),
 ]
@@ -81,6 +90,7 @@ def record(name, kind, loss):
         value = loss(tf.constant(target), prediction)
     return {
         "name": name,
+        "row": list(prediction.shape[1:]),
         "target": packed(target),
         "prediction": packed(prediction),
         "labels": kind.startswith("labels"),

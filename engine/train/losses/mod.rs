@@ -3,6 +3,7 @@
 mod binary_crossentropy;
 mod categorical_crossentropy;
 mod cosine_similarity;
+mod ctc;
 mod focal_crossentropy;
 mod hinge;
 mod huber;
@@ -21,6 +22,7 @@ mod verdict;
 pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use cosine_similarity::CosineSimilarity;
+pub use ctc::Ctc;
 pub use focal_crossentropy::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use huber::Huber;
@@ -96,6 +98,8 @@ pub enum Targets {
     Values,
     /// Class numbers, of the prediction's shape but for the last axis, which has size 1.
     Labels,
+    /// Class numbers, one row for each sample, as long as the prediction's time axis: zeros behind the last.
+    Sequences,
 }
 
 /// How far a prediction lies from its target. What is trained on is the mean of [`Loss::values`].
@@ -117,7 +121,7 @@ pub trait Loss: Send + Sync + Debug {
 
 type Make = fn() -> Box<dyn Loss>;
 
-const NAMES: [(&str, Make); 28] = [
+const NAMES: [(&str, Make); 29] = [
     ("categorical_crossentropy", || Box::new(CategoricalCrossentropy::new())),
     ("sparse_categorical_crossentropy", || Box::new(SparseCategoricalCrossentropy::new())),
     ("binary_crossentropy", || Box::new(BinaryCrossentropy::new())),
@@ -145,6 +149,7 @@ const NAMES: [(&str, Make); 28] = [
     ("tversky", || Box::new(Tversky::default())),
     ("binary_focal_crossentropy", || Box::new(BinaryFocalCrossentropy::new())),
     ("categorical_focal_crossentropy", || Box::new(CategoricalFocalCrossentropy::new())),
+    ("ctc", || Box::new(Ctc)),
     ("bce", || Box::new(BinaryCrossentropy::new())),
 ];
 

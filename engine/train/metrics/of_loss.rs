@@ -28,7 +28,7 @@ impl Metric for OfLoss {
     }
 
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
-        let wanted = if self.loss.targets() == Targets::Labels { Element::U32 } else { Element::F32 };
+        let wanted = if self.loss.targets() == Targets::Values { Element::F32 } else { Element::U32 };
         if graph.node(target).element != wanted {
             let expected = "one that takes the same targets as the loss";
             return Err(Error::argument("compile", "metrics", format!("{:?}", self.name()), expected));
