@@ -62,7 +62,7 @@ const REMEDIES: [Remedy; 8] = [
     ),
     ("L1 (LASSO)", || hidden().kernel_regularizer(Regularizer::l1(1e-4)).into(), None),
     ("L2 (ridge)", || hidden().kernel_regularizer(Regularizer::l2(3e-3)).into(), None),
-    ("elastic net", || hidden().kernel_regularizer(Regularizer::elastic_net(3e-3, 0.99)).into(), None),
+    ("elastic net", || hidden().kernel_regularizer(Regularizer::elastic_net(8e-3, 0.999)).into(), None),
     ("max-norm", || hidden().kernel_constraint(Constraint::max_norm(0.6)).into(), None),
 ];
 

@@ -120,8 +120,49 @@ impl Weight {
 
 /// One layer of a model.
 ///
-/// A layer of your own needs a [`Base`] and the methods without a body. Shapes are those of one sample,
-/// without the batch.
+/// A layer of your own needs a [`Base`] and the methods without a body; it runs on the CPU and on GPUs, and its gradient
+/// follows from its forward pass. Shapes are those of one sample, without the batch.
+///
+/// ```
+/// use gradus::layers::{Base, Context, Layer, Weight};
+/// use gradus::{Adam, Dense, FitOptions, Result, Sequential, Tensor, graph::NodeId};
+/// use serde_json::{Value, json};
+///
+/// /// x · scale, with a learned scale for each number.
+/// #[derive(Debug, Default)]
+/// struct Scale(Base);
+///
+/// impl Layer for Scale {
+///     fn class_name(&self) -> &'static str {
+///         "Scale"
+///     }
+///     fn base(&self) -> &Base {
+///         &self.0
+///     }
+///     fn base_mut(&mut self) -> &mut Base {
+///         &mut self.0
+///     }
+///     fn config(&self) -> Value {
+///         json!({ "name": self.name() })
+///     }
+///     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+///         Ok(input.to_vec())
+///     }
+///     fn weights(&self, input: &[usize]) -> Vec<Weight> {
+///         vec![Weight::new("scale", input, gradus::train::initializers::Initializer::ones())]
+///     }
+///     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+///         let scale = context.weight(0)?;
+///         context.graph.multiply(input, scale)
+///     }
+/// }
+/// let mut model = Sequential::new().add(Scale::default()).add(Dense::new(1));
+/// model.compile(Adam::new(0.1), "mean_squared_error", &[])?;
+/// let (x, y) = (Tensor::f32(&[4, 2], vec![0.5; 8])?, Tensor::f32(&[4, 1], vec![3.0; 4])?);
+/// let losses = model.fit(x, y, FitOptions::new().epochs(50).verbose(0))?.get("loss").unwrap();
+/// assert!(losses[49] < 0.1 * losses[0]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 pub trait Layer: Send + Sync + Debug {
     /// Keras's name of the class, such as `Dense`.
     fn class_name(&self) -> &'static str;

@@ -103,6 +103,31 @@ pub enum Targets {
 }
 
 /// How far a prediction lies from its target. What is trained on is the mean of [`Loss::values`].
+///
+/// A loss of your own states its values; its gradient follows:
+///
+/// ```
+/// use gradus::train::losses::{Loss, Prediction};
+/// use gradus::{Dense, Result, Sequential, graph::{Graph, NodeId, Unary}};
+///
+/// /// √|prediction − target|
+/// #[derive(Debug)]
+/// struct RootError;
+///
+/// impl Loss for RootError {
+///     fn name(&self) -> &'static str {
+///         "root_error"
+///     }
+///     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+///         let error = graph.subtract(prediction.value, target)?;
+///         let size = graph.unary(Unary::Abs, error);
+///         Ok(graph.unary(Unary::Sqrt, size))
+///     }
+/// }
+/// let mut model = Sequential::new().add(Dense::new(1));
+/// model.compile("adam", RootError, &["mean_absolute_error"])?;
+/// # Ok::<(), gradus::Error>(())
+/// ```
 pub trait Loss: Send + Sync + Debug {
     /// Keras's name, such as `mean_squared_error`.
     fn name(&self) -> &'static str;
