@@ -113,6 +113,7 @@ fn cases() -> Vec<Case> {
             &[4, 3],
             6,
         ),
+        case(Embedding::new(7, 3).embeddings_regularizer("l2").mask_zero(true), &[5], &[5, 3], 21),
         case(Masking::new(), &[5, 3], &[5, 3], 0),
         case(RepeatVector::new(4), &[3], &[4, 3], 0),
         case(ZeroPadding2D::new([1, 0, 2, 1]), &[4, 3, 2], &[5, 6, 2], 0),

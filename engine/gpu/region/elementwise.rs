@@ -1,7 +1,8 @@
 //! Kernels that compute one element, or four, a thread; and the ends of other kernels.
 
-use super::emit::{Emitter, Index, Level};
+use super::emit::Emitter;
 use super::functions::{head, library};
+use super::index::{Index, Level};
 use super::{declarations, entry, indented, numbered};
 use crate::error::Result;
 use crate::gpu::shader::{Grid, Shader};

@@ -3,39 +3,12 @@
 use std::collections::HashMap;
 
 use super::functions::is_plain;
-use super::index::{self, Term};
+use super::index::{self, Index, Level, Term};
 use crate::error::{Error, Result};
 use crate::gpu::shader::{MAX_BINDINGS, Resource};
 use crate::graph::{Binary, Comparison, Element, Literal, Node, NodeId, Op, Unary};
 use crate::schedule::{Destination, Memory, Place, Program, Region, Store};
 use crate::tensor::{Dim, Shape};
-
-/// How often a value is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// Once for all, or once a row.
-    Row,
-    /// For every element.
-    Element,
-}
-
-/// Which element of a node is meant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Index {
-    /// The WGSL expression.
-    pub text: String,
-    /// How often it changes.
-    pub level: Level,
-    /// Whether four elements are meant, from this one on.
-    pub spread: bool,
-}
-
-impl Index {
-    /// The only element of a value that has one.
-    pub fn zero() -> Self {
-        Self { text: "0u".into(), level: Level::Row, spread: false }
-    }
-}
 
 /// A storage binding of the kernel.
 #[derive(Clone, Debug)]
@@ -381,7 +354,7 @@ impl<'a> Emitter<'a> {
         let fours = self.lanes == 4 && count.factor.is_multiple_of(4);
         self.spoiled |= index.spread && !fours;
         let at = match store.to {
-            Destination::Output(_) => output_index(count, index),
+            Destination::Output(_) => index.in_output(count),
             _ => index.text.clone(),
         };
         let note = format!("%{} {} is written", store.node.0, node.shape);
@@ -424,16 +397,6 @@ impl<'a> Emitter<'a> {
             true => format!("{name}[({at}) / 4u] = {value};"),
             false => format!("{name}[{at}] = {value};"),
         }
-    }
-}
-
-/// Numbers of a step go to the step's row, rows to the batch's rows.
-fn output_index(count: Dim, index: &Index) -> String {
-    let first = if count.batch { "step.offset" } else { "step.row" };
-    match (count.batch, count.factor) {
-        (false, 1) => first.into(),
-        (true, 1) => format!("{first} + {}", index.text),
-        (_, row) => format!("{first} * {row}u + {}", index.text),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The ends of products, convolutions and poolings: what becomes of each result, as a hook of their kernels.
 
 use super::elementwise::store_all;
-use super::emit::{Emitter, Index, Level};
+use super::emit::Emitter;
 use super::functions::library;
+use super::index::{Index, Level};
 use super::{declaration, indented};
 use crate::error::Result;
 use crate::gpu::kernels::Hooks;

@@ -3,6 +3,43 @@
 use crate::graph::PieceAxis;
 use crate::tensor::{Dim, Shape};
 
+/// How often a value is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Once for all, or once a row.
+    Row,
+    /// For every element.
+    Element,
+}
+
+/// Which element of a node is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Index {
+    /// The WGSL expression.
+    pub text: String,
+    /// How often it changes.
+    pub level: Level,
+    /// Whether four elements are meant, from this one on.
+    pub spread: bool,
+}
+
+impl Index {
+    /// The only element of a value that has one.
+    pub fn zero() -> Self {
+        Self { text: "0u".into(), level: Level::Row, spread: false }
+    }
+
+    /// The same element in an output of `count` elements, which has a row for each step or for each sample.
+    pub fn in_output(&self, count: Dim) -> String {
+        let first = if count.batch { "step.offset" } else { "step.row" };
+        match (count.batch, count.factor) {
+            (false, 1) => first.into(),
+            (true, 1) => format!("{first} + {}", self.text),
+            (_, row) => format!("{first} * {row}u + {}", self.text),
+        }
+    }
+}
+
 /// `(i / inner) % size * stride`: the part of an index that some neighbouring axes give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Term {

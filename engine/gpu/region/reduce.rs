@@ -1,9 +1,9 @@
 //! Reductions over any axes, transpositions, rows by their numbers: an element of the result a thread, the region behind it.
 
 use super::elementwise::store_all;
-use super::emit::{Emitter, Index, Level};
+use super::emit::Emitter;
 use super::functions::{head, library};
-use super::index::{reduction, size, text, times, transposition};
+use super::index::{Index, Level, reduction, size, text, times, transposition};
 use super::rows::{BEST, BLOCK, accumulate, neutral};
 use super::{declarations, entry, indented, numbered};
 use crate::error::{Error, Result};

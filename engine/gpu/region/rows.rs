@@ -1,8 +1,8 @@
 //! Kernels with reductions along rows: a thread a row, or a workgroup a row where rows are long or few.
 
-use super::emit::{Emitter, Index, Level};
+use super::emit::Emitter;
 use super::functions::{head, library};
-use super::index::{broadcast, size};
+use super::index::{Index, Level, broadcast, size};
 use super::{declarations, entry, indented, numbered};
 use crate::error::Result;
 use crate::gpu::shader::{Grid, Shader};
