@@ -83,3 +83,21 @@ fn old_and_new_values_of_a_variable_meet() {
     g.assign(weights, after).unwrap();
     check("old and new", &g);
 }
+
+/// Weights that change places: no element is overwritten before it is read.
+#[test]
+fn a_variable_may_be_turned_around() {
+    let mut g = Graph::new();
+    let weights = g.variable("weights");
+    let w = g.parameter("w", &[4], weights);
+    let x = g.input("x", &[4], Element::F32);
+    let product = g.multiply(x, w).unwrap();
+    let loss = g.sum_all(product).unwrap();
+    let gradient = g.gradients(loss, &[w]).unwrap();
+    let gradient = g.pack(weights, &gradient).unwrap();
+    let before = g.read(weights);
+    let turned = g.reverse(before, 1).unwrap();
+    let after = g.add(turned, gradient).unwrap();
+    g.assign(weights, after).unwrap();
+    check("turned", &g);
+}

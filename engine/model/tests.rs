@@ -276,3 +276,24 @@ fn sequences_of_labels_are_learned() -> Result<()> {
     assert!(message(model.fit(&x, flat, quiet())).contains("one row of labels"));
     Ok(())
 }
+
+/// One dispatch updates all weights and all that an elementwise optimizer remembers of them.
+#[test]
+fn an_optimizer_is_one_kernel() -> Result<()> {
+    use crate::schedule::{Destination, Target, schedule};
+    let x = Tensor::f32(&[4, 20], vec![0.5; 80])?;
+    for name in ["sgd", "adam", "adamw", "adamax", "nadam", "rmsprop", "adagrad", "adadelta", "ftrl", "lion"]
+    {
+        let mut model = Sequential::new().add(Dense::new(30).activation("relu")).add(Dense::new(3));
+        model.compile(name, "mean_squared_error", &[])?;
+        let graph = model.graph(Purpose::Training, &x)?;
+        for target in [Target::Cpu, Target::Gpu { software: false }] {
+            let program = schedule(&graph, target, Default::default(), 4)?;
+            let updates = program.kernels.iter().filter(|kernel| {
+                kernel.region.stores.iter().any(|store| matches!(store.to, Destination::Variable(_)))
+            });
+            assert_eq!(updates.count(), 1, "{name} {target:?}");
+        }
+    }
+    Ok(())
+}

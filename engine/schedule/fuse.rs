@@ -44,31 +44,37 @@ pub(super) struct Groups<'a> {
 const MAX_BUFFERS: usize = 8;
 
 impl<'a> Groups<'a> {
-    /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are those of `alone` in any case.
-    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool, alone: Vec<NodeId>) -> Self {
+    /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are those of `alone` in any case. If
+    /// `careful`, kernels that would wait for each other are parted.
+    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool, alone: Vec<NodeId>, careful: bool) -> Self {
         let (groups, owner, users) = (Vec::new(), HashMap::new(), HashMap::new());
         let mut this = Self { graph, root, groups, owner, users, alone: alone.into_iter().collect() };
         loop {
             this.join_roots(fuse);
             let elsewhere = this.read_elsewhere();
             let crowded = (0..this.groups.len()).find(|&i| this.bindings(i, &elsewhere) > MAX_BUFFERS);
-            if !crowded.is_some_and(|index| this.split(index)) && !this.break_circles() {
+            let parted = crowded.is_some_and(|index| this.split(index)) || (careful && this.break_circles());
+            if !parted {
                 return this;
             }
         }
     }
 
-    /// Parts kernels that wait for each other: by what one reads and the other computes, or reads and the other
-    /// overwrites. False if there are none.
-    fn break_circles(&mut self) -> bool {
+    /// The kernels that wait for each other: by what one reads and the other computes, or reads and the other overwrites.
+    pub fn circle(&self) -> BTreeSet<usize> {
         let before = self.waits();
         let mut waiting: BTreeSet<usize> = (0..self.groups.len()).collect();
         loop {
             let ready = |i: &usize| before[*i].iter().all(|b| !waiting.contains(b));
-            let Some(next) = waiting.iter().copied().find(ready) else { break };
+            let Some(next) = waiting.iter().copied().find(ready) else { return waiting };
             waiting.remove(&next);
         }
-        let joined = waiting.iter().flat_map(|&i| self.groups[i].roots.clone());
+    }
+
+    /// Parts kernels that wait for each other. False if there are none.
+    fn break_circles(&mut self) -> bool {
+        let circle = self.circle();
+        let joined = circle.iter().flat_map(|&i| self.groups[i].roots.clone());
         let joined: Vec<NodeId> = joined.filter(|root| !is_anchor(self.graph, *root)).collect();
         let known = self.alone.len();
         self.alone.extend(joined);
@@ -103,7 +109,15 @@ impl<'a> Groups<'a> {
         let gathered =
             region.nodes.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
         let operands = self.groups[index].anchor.map_or(0, |a| self.graph.node(a).inputs.len());
-        region.loads.len() + 2 * gathered + operands + region.stores.len()
+        let loads: BTreeSet<NodeId> = region.loads.iter().copied().collect();
+        let stores = region.stores.iter().filter(|store| !self.overwrites(store, &loads)).count();
+        loads.len() + 2 * gathered + operands + stores
+    }
+
+    /// Whether a store goes to a variable that the kernel reads whole: one binding serves both.
+    fn overwrites(&self, store: &Store, reads: &BTreeSet<NodeId>) -> bool {
+        let Destination::Variable(variable) = store.to else { return false };
+        reads.iter().any(|&read| self.graph.node(read).op == Op::Variable(variable))
     }
 
     /// Makes kernel `index` smaller at the next try: its roots part, or its one root computes less at once.
@@ -177,7 +191,10 @@ impl<'a> Groups<'a> {
         let produced = leaves.iter().any(|leaf| self.owner.get(leaf) == Some(&index));
         let count = self.graph.shape(id).count();
         match (group.domain, self.own_domain(id)) {
-            (Domain::Elements(n), Domain::Elements(m)) => (produced && n == m).then_some(group.domain),
+            (Domain::Elements(n), Domain::Elements(m)) => {
+                let fits = produced || self.updates_together(index, id);
+                (fits && n == m).then_some(group.domain)
+            }
             (Domain::Elements(n), Domain::Rows { rows, columns }) => {
                 let whole = n == product(rows, columns);
                 (produced && group.anchor.is_none() && whole).then_some(Domain::Rows { rows, columns })
@@ -188,6 +205,14 @@ impl<'a> Groups<'a> {
             }
             (rows, other) => (rows == other).then_some(rows),
         }
+    }
+
+    /// Whether kernel `index` and root `id` both give variables their next values: an optimizer's slots are one kernel.
+    fn updates_together(&self, index: usize, id: NodeId) -> bool {
+        let assigned =
+            |root: NodeId| self.graph.assigns.iter().any(|assign| storage(self.graph, assign.value) == root);
+        let group = &self.groups[index];
+        group.anchor.is_none() && assigned(id) && group.roots.iter().any(|&root| assigned(root))
     }
 
     /// Whether all that `id` reads of kernel `index` lies in the same element or the same row.
@@ -219,13 +244,13 @@ impl<'a> Groups<'a> {
             self.leaves(&roots).into_iter().filter(|n| !roots.contains(n)).collect();
         let inputs = reads.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
         let operands = group.anchor.map_or(0, |a| self.graph.node(a).inputs.len());
-        let stores: usize = roots.iter().map(|&n| self.stored(index, &roots, n)).sum();
+        let stores: usize = roots.iter().map(|&n| self.stored(index, &roots, n, &reads)).sum();
         reads.len() + inputs + operands + stores
     }
 
     /// How often root `node` of kernel `index` will be written. A reader that is in no kernel yet and walks
     /// over the same elements is expected to join.
-    fn stored(&self, index: usize, roots: &[NodeId], node: NodeId) -> usize {
+    fn stored(&self, index: usize, roots: &[NodeId], node: NodeId, reads: &BTreeSet<NodeId>) -> usize {
         let outside = |user: &NodeId| match self.owner.get(user) {
             Some(&owner) => owner != index,
             None => {
@@ -236,7 +261,8 @@ impl<'a> Groups<'a> {
         let packed = self.graph.nodes.iter().any(|n| {
             matches!(n.op, Op::Pack { .. }) && n.inputs.iter().any(|&i| storage(self.graph, i) == node)
         });
-        usize::from(read || packed) + self.stores(node, &BTreeSet::new()).len()
+        let stores = self.stores(node, &BTreeSet::new());
+        usize::from(read || packed) + stores.iter().filter(|store| !self.overwrites(store, reads)).count()
     }
 
     fn walks_alike(&self, index: usize, id: NodeId) -> bool {

@@ -33,9 +33,15 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     if target != Target::Cpu {
         roots::part_concatenations(&mut graph);
     }
-    let late = roots::insert_copies(&mut graph);
-    let root = roots::find_roots(&graph, options.fuse, target);
-    let groups = fuse::Groups::build(&graph, root, options.fuse, late);
+    let plain = Rooted::new(graph.clone(), options, target, false);
+    let careful;
+    let mut groups = plain.groups(options.fuse, false);
+    // Rare: values before and after the step meet in one kernel. Copies keep them apart.
+    if !groups.circle().is_empty() {
+        careful = Rooted::new(graph, options, target, true);
+        groups = careful.groups(options.fuse, true);
+    }
+    let graph = groups.graph.clone();
     let plan = memory::Plan::new(&graph, max_batch);
     let elsewhere = groups.read_elsewhere();
     let mut names = Names::default();
@@ -50,8 +56,31 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
         .collect();
     let planned = plan.place(&mut kernels, target, options.reuse);
     let memory::Planned { places, activation_words, liveness_words, gradients } = planned;
-    drop(groups);
     Ok(Program { graph, kernels, places, max_batch, activation_words, liveness_words, gradients, target })
+}
+
+/// A graph, and which of its values kernels leave in memory.
+struct Rooted {
+    graph: Graph,
+    root: Vec<bool>,
+    /// Copies that have to be kernels of their own.
+    late: Vec<NodeId>,
+}
+
+impl Rooted {
+    fn new(mut graph: Graph, options: Options, target: Target, apart: bool) -> Self {
+        let late = roots::insert_copies(&mut graph, apart);
+        let mut root = roots::find_roots(&graph, options.fuse, target);
+        for copy in &late {
+            let source = program::storage(&graph, graph.node(*copy).inputs[0]);
+            root[source.0] |= !roots::is_resident(&graph, source);
+        }
+        Self { graph, root, late }
+    }
+
+    fn groups(&self, fuse: bool, careful: bool) -> fuse::Groups<'_> {
+        fuse::Groups::build(&self.graph, self.root.clone(), fuse, self.late.clone(), careful)
+    }
 }
 
 fn check_sizes(graph: &Graph, max_batch: usize) -> Result<()> {

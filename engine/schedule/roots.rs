@@ -73,8 +73,9 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
 /// are gathered or computed on the fly, inputs that are stretched or moved, outputs and assignments of what lies elsewhere.
-/// Returns the copies that have to be kernels of their own: see [`is_wanted_beside`].
-pub(super) fn insert_copies(graph: &mut Graph) -> Vec<NodeId> {
+/// Returns the copies into variables that have to be kernels of their own: of values that follow from elements at other
+/// places and, if `apart`, of those that something is computed from together with what the variable held before.
+pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
     let mut to = graph.clone();
     to.nodes.clear();
     let mut map = Vec::with_capacity(graph.nodes.len());
@@ -116,7 +117,7 @@ pub(super) fn insert_copies(graph: &mut Graph) -> Vec<NodeId> {
     let mut late = Vec::new();
     for i in 0..to.assigns.len() {
         let mut value = settle(graph.assigns[i].value, &mut to);
-        if is_wanted_beside(graph, graph.assigns[i]) {
+        if moves(graph, graph.assigns[i]) || (apart && is_wanted_beside(graph, graph.assigns[i])) {
             value = copy(&mut to, value);
             late.push(value);
         }
@@ -126,26 +127,35 @@ pub(super) fn insert_copies(graph: &mut Graph) -> Vec<NodeId> {
     late
 }
 
-/// Whether something is computed from the value assigned and, another way, from what the variable held before. The kernel
-/// that computes the value must not overwrite the variable then: it would have to come both before and after the reader.
-fn is_wanted_beside(graph: &Graph, assign: Assign) -> bool {
-    let mut new = vec![false; graph.nodes.len()];
-    let mut old = vec![false; graph.nodes.len()];
-    let value = storage(graph, assign.value);
+/// Whether elements of the value assigned follow from the variable's elements at other places, which must not be
+/// overwritten before.
+fn moves(graph: &Graph, assign: Assign) -> bool {
+    let [mut follows, mut moved] = [(); 2].map(|()| vec![false; graph.nodes.len()]);
     for id in graph.ids() {
+        let node = graph.node(id);
+        let any = |marks: &[bool]| node.inputs.iter().any(|n| marks[n.0]);
+        follows[id.0] = node.op == Op::Variable(assign.variable) || any(&follows);
+        moved[id.0] = any(&moved) || (node.op.is_movement() && any(&follows));
+    }
+    moved[assign.value.0]
+}
+
+/// Whether something is computed from the value assigned and, another way, from what the variable held before.
+fn is_wanted_beside(graph: &Graph, assign: Assign) -> bool {
+    let [mut new, mut old] = [(); 2].map(|()| vec![false; graph.nodes.len()]);
+    let value = storage(graph, assign.value);
+    graph.ids().any(|id| {
         let node = graph.node(id);
         let reads = match node.op {
             Op::Variable(variable) => variable == assign.variable,
             Op::Parameter(parameter) => graph.parameters[parameter.0].variable == assign.variable,
             _ => false,
         };
-        new[id.0] = id == value || node.inputs.iter().any(|n| new[n.0]);
-        old[id.0] = !new[id.0] && (reads || node.inputs.iter().any(|n| old[n.0]));
-        if id != value && new[id.0] && node.inputs.iter().any(|n| old[n.0]) {
-            return true;
-        }
-    }
-    false
+        let any = |marks: &[bool]| node.inputs.iter().any(|n| marks[n.0]);
+        new[id.0] = id == value || any(&new);
+        old[id.0] = !new[id.0] && (reads || any(&old));
+        id != value && new[id.0] && any(&old)
+    })
 }
 
 /// The same numbers in memory, where bytes become integers.
