@@ -43,7 +43,11 @@ pub struct Device {
 impl Device {
     /// Opens the adapter that `choice` names, with all its limits.
     pub async fn open(choice: &Choice) -> Result<Self> {
-        let adapter = adapter::select(choice).await?;
+        Self::of_adapter(&adapter::select(choice).await?).await
+    }
+
+    /// Opens `adapter`, with all its limits.
+    pub async fn of_adapter(adapter: &wgpu::Adapter) -> Result<Self> {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gradus"),

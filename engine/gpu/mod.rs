@@ -12,6 +12,7 @@ mod pace;
 mod pipelines;
 pub(crate) mod region;
 pub(crate) mod shader;
+pub mod survey;
 
 pub use device::Counters;
 pub use engine::Engine;

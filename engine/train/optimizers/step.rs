@@ -113,7 +113,9 @@ fn clipped(graph: &mut Graph, base: &Base, variable: VariableId, gradient: NodeI
         (limit, norms(graph, variable, gradient)?)
     } else if let Some(limit) = base.global_clipnorm {
         let squares = graph.multiply(gradient, gradient)?;
-        let sum = graph.sum_all(squares)?;
+        // Segment by segment first: one sum over all would make one workgroup walk over the whole model.
+        let sums = graph.sum(squares, &[1])?;
+        let sum = graph.sum_all(sums)?;
         (limit, graph.unary(Unary::Sqrt, sum))
     } else {
         return Ok(gradient);
