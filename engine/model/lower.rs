@@ -71,6 +71,24 @@ pub(super) fn train_graph(model: &Model, stored: &[Stored], compiled: &Compiled)
     Ok(graph)
 }
 
+/// The graph that checks predict by, and a number that depends on all of its outputs: outputs `output NAME`, and the sum
+/// of all their elements, each times a random number from −½ to ½.
+pub(super) fn check_graph(model: &Model, x: &[Stored]) -> Result<(Graph, NodeId)> {
+    let mut graph = Graph::new();
+    let forward = forward(&mut graph, model, x, false)?;
+    let mut sums = Vec::new();
+    for (prediction, name) in forward.of.iter().zip(model.output_names()) {
+        graph.output(&format!("output {name}"), prediction.value)?;
+        let shape = graph.shape(prediction.value).clone();
+        let (draw, half) = (graph.random(&shape), graph.constant(0.5));
+        let weights = graph.subtract(draw, half)?;
+        let terms = graph.multiply(prediction.value, weights)?;
+        sums.push(graph.sum_all(terms)?);
+    }
+    let total = sum(&mut graph, &sums)?;
+    Ok((graph, total))
+}
+
 /// The loss of each learner.
 fn losses(
     graph: &mut Graph,

@@ -2,6 +2,7 @@
 
 mod build;
 pub mod callbacks;
+mod check;
 mod compiled;
 mod custom_step;
 mod device;
@@ -35,6 +36,7 @@ mod update;
 mod weights;
 
 pub use callbacks::Callback;
+pub use check::{Against, Check, Finding};
 pub use custom_step::CustomStep;
 pub use device::Device;
 pub use functional::{Input, SharedLayer, Symbol};

@@ -197,7 +197,7 @@ impl Model {
         }
     }
 
-    fn build_rows(&mut self, examples: &Examples) -> Result<()> {
+    pub(super) fn build_rows(&mut self, examples: &Examples) -> Result<()> {
         self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())
     }
 

@@ -43,7 +43,7 @@ impl Layout {
     }
 
     /// The arena of `variable`, filled with the host's weights.
-    fn pack(&self, variable: VariableId, built: &[BuiltLayer]) -> Vec<f32> {
+    pub fn pack(&self, variable: VariableId, built: &[BuiltLayer]) -> Vec<f32> {
         let mut arena = vec![0.0; self.variables[variable.0].segments * SEGMENT];
         let values = built.iter().flat_map(|layer| &layer.values);
         for (parameter, values) in self.parameters.iter().zip(values) {
