@@ -1,11 +1,11 @@
 //! Training steps a second of the course's convolutional network on the CPU: `cargo bench --bench cpu_step [THREADS]`.
-//! With `GRADUS_PROFILE` set, the time of each kernel follows.
+//! The median time of each kernel follows.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use gradus::graph::{Axis, Element, Graph, NodeId, Reduction, Unary, VariableId, Window};
-use gradus::schedule::{Options, Step, Target, schedule};
+use gradus::schedule::{BindingId, Options, Step, Target, schedule};
 use gradus::{Result, Shape, Tensor, cpu::Engine};
 
 const BATCH: usize = 32;
@@ -19,7 +19,9 @@ fn main() -> Result<()> {
     let count = graph.variables[0].segments * gradus::graph::SEGMENT;
     let weights: Vec<f32> = (0..count).map(|i| ((i * 7919 % 1009) as f32 / 1009.0 - 0.5) * 0.1).collect();
     engine.write_variable(VariableId(0), &weights)?;
-    let program = engine.load(schedule(&graph, Target::Cpu, Options::default(), BATCH)?)?;
+    let program = schedule(&graph, Target::Cpu, Options::default(), BATCH)?;
+    let costs = program.costs();
+    let program = engine.load(program)?;
     let pixels = (0..BATCH * 64 * 64 * 3).map(|i| (i * 31 % 251) as u8).collect();
     let labels = (0..BATCH * 6).map(|i| f32::from(u8::from(i % 6 == i / 6 % 6))).collect();
     let data = [Tensor::u8(&[BATCH, 64, 64, 3], pixels)?, Tensor::f32(&[BATCH, 6], labels)?].map(Arc::new);
@@ -36,7 +38,22 @@ fn main() -> Result<()> {
     let loss = pollster::block_on(engine.outputs(binding))?[0][0];
     let (best, middle) = (1.0 / times[0], 1.0 / times[STEPS / 2]);
     println!("{}: {middle:.1} steps/s (best {best:.1}); loss {loss}", engine.describe());
+    for (cost, seconds) in costs.iter().zip(kernels(&mut engine, binding, &step)?) {
+        println!("{:<40} {:>10.1} µs", cost.name, seconds * 1e6);
+    }
     Ok(())
+}
+
+/// The median seconds of each kernel.
+fn kernels(engine: &mut Engine, binding: BindingId, step: &Step) -> Result<Vec<f64>> {
+    let steps = (0..STEPS).map(|_| pollster::block_on(engine.profile(binding, step)));
+    let steps = steps.collect::<Result<Vec<_>>>()?;
+    let median = |kernel: usize| {
+        let mut times: Vec<f64> = steps.iter().map(|step| step[kernel]).collect();
+        times.sort_by(f64::total_cmp);
+        times[STEPS / 2]
+    };
+    Ok((0..steps[0].len()).map(median).collect())
 }
 
 fn window(size: usize, stride: usize) -> Window {

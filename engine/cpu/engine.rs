@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::prepare::Prepared;
-use super::profile::Profile;
 use crate::error::{Error, Result};
 use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -14,8 +13,7 @@ use crate::tensor::{Dim, Tensor, Values};
 /// Runs the programs of one model on the threads of this machine.
 ///
 /// All memory is made by [`Engine::set_variables`], [`Engine::load`] and [`Engine::bind`]; a step makes none. Results
-/// are bitwise the same for any number of threads. With the environment variable `GRADUS_PROFILE` set, the time that
-/// each kernel took goes to standard error when its program is unloaded or the engine dropped.
+/// are bitwise the same for any number of threads.
 pub struct Engine {
     pool: rayon::ThreadPool,
     variables: Vec<Arena>,
@@ -29,7 +27,6 @@ struct Loaded {
     activations: Arena,
     gradients: Vec<Arena>,
     spare: Arena,
-    profile: Option<Profile>,
 }
 
 struct Binding {
@@ -193,6 +190,23 @@ impl Engine {
         Ok(())
     }
 
+    /// Runs `step` and returns the seconds that each kernel took.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn profile(&mut self, binding: BindingId, step: &Step) -> Result<Vec<f64>> {
+        let binding = find(&self.bindings, binding.0, "Engine::profile", "binding")?;
+        let loaded = find_mut(&mut self.programs, binding.program, "Engine::profile", "program")?;
+        binding.check(step, &loaded.program)?;
+        let context = loaded.context(binding, step, &self.variables);
+        let time = |kernel: &Prepared| {
+            let start = std::time::Instant::now();
+            kernel.run(&context);
+            start.elapsed().as_secs_f64()
+        };
+        Ok(self.pool.install(|| loaded.kernels.iter().map(time).collect()))
+    }
+
     /// The outputs of all steps run: for each output of the graph, its numbers for each step, or the rows of
     /// the samples, in the order in which the steps took them.
     ///
@@ -270,7 +284,6 @@ impl Loaded {
             activations: Arena::new(program.activation_words),
             gradients: (0..program.graph.variables.len()).map(|i| Arena::new(packed(i))).collect(),
             spare: Arena::new(spare),
-            profile: Profile::new(kernels.iter().map(|kernel| kernel.name.as_str())),
             kernels,
             program,
         }
@@ -287,8 +300,8 @@ impl Loaded {
         graph.outputs.iter().map(buffer).collect()
     }
 
-    fn step(&mut self, binding: &Binding, step: &Step, variables: &[Arena]) {
-        let context = Context {
+    fn context<'a>(&'a self, binding: &'a Binding, step: &'a Step, variables: &'a [Arena]) -> Context<'a> {
+        Context {
             step,
             samples: binding.order.get(step.offset..step.offset + step.batch).unwrap_or_default(),
             inputs: &binding.inputs,
@@ -297,13 +310,12 @@ impl Loaded {
             variables,
             gradients: &self.gradients,
             outputs: &binding.outputs,
-        };
-        for (i, kernel) in self.kernels.iter().enumerate() {
-            match &mut self.profile {
-                Some(profile) => profile.time(i, || kernel.run(&context)),
-                None => kernel.run(&context),
-            }
         }
+    }
+
+    fn step(&self, binding: &Binding, step: &Step, variables: &[Arena]) {
+        let context = self.context(binding, step, variables);
+        self.kernels.iter().for_each(|kernel| kernel.run(&context));
     }
 }
 

@@ -15,8 +15,6 @@ mod movement;
 #[cfg(feature = "cpu")]
 mod prepare;
 #[cfg(feature = "cpu")]
-mod profile;
-#[cfg(feature = "cpu")]
 mod region;
 #[cfg(feature = "cpu")]
 mod rows;

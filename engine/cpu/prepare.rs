@@ -12,10 +12,7 @@ use crate::schedule::{Destination, Kernel, Program, Work};
 use crate::tensor::Dim;
 
 /// A kernel that can run.
-pub(super) struct Prepared {
-    pub(super) name: String,
-    task: Task,
-}
+pub(super) struct Prepared(Task);
 
 enum Task {
     /// The region alone, over `count` elements.
@@ -44,12 +41,12 @@ impl Prepared {
             }
         };
         check_disjoint(program, kernel);
-        Self { name: kernel.name.clone(), task }
+        Self(task)
     }
 
     /// Makes room in this thread's registers.
     pub(super) fn reserve(&self) {
-        match &self.task {
+        match &self.0 {
             Task::Elementwise { region, .. } | Task::Anchored { region, .. } => reserve(region),
             Task::Rows(rows) => rows.reserve(),
         }
@@ -57,7 +54,7 @@ impl Prepared {
 
     /// Runs the kernel for one batch.
     pub(super) fn run(&self, context: &Context<'_>) {
-        match &self.task {
+        match &self.0 {
             Task::Elementwise { count, region } => {
                 run_elementwise(region, context, count.at(context.batch()))
             }

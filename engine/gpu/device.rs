@@ -52,6 +52,7 @@ impl Device {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gradus"),
             required_limits: limits.clone(),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };

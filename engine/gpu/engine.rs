@@ -8,6 +8,7 @@ use super::data::DataSets;
 use super::device::{Counters, Device};
 use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
+use super::profile::profile;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -207,6 +208,17 @@ impl Engine {
             left = later;
         }
         device.check()
+    }
+
+    /// Runs `step` and returns the seconds that each kernel took, by the adapter's clock.
+    ///
+    /// # Errors
+    /// As [`Engine::run`], and if the adapter has no timestamp queries.
+    pub async fn profile(&mut self, binding: BindingId, step: &Step) -> Result<Vec<f64>> {
+        let bound = find_mut(&mut self.bindings, binding.0, "binding")?;
+        let loaded = find(&self.programs, bound.program, "program")?;
+        bound.check(&loaded.program, step)?;
+        profile(&self.device, loaded, bound, step).await
     }
 
     /// The outputs, in the graph's order: its numbers for each step, or the rows of the samples.

@@ -10,6 +10,7 @@ pub(crate) mod kernels;
 mod lower;
 mod pace;
 mod pipelines;
+mod profile;
 pub(crate) mod region;
 pub(crate) mod shader;
 pub mod survey;

@@ -239,6 +239,14 @@ impl Engine {
         }
     }
 
+    pub async fn profile(&mut self, binding: BindingId, step: &Step) -> Result<Vec<f64>> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.profile(binding, step).await,
+            Self::Gpu(engine) => engine.profile(binding, step).await,
+        }
+    }
+
     pub async fn outputs(&mut self, binding: BindingId) -> Result<Vec<Vec<f32>>> {
         match self {
             #[cfg(feature = "cpu")]

@@ -18,6 +18,7 @@ mod options;
 mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod profile;
 mod progress;
 mod report;
 mod run;
@@ -45,6 +46,7 @@ pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;
+pub use profile::{KernelTime, Profile};
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;

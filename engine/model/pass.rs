@@ -45,7 +45,7 @@ impl Pass {
     }
 
     /// The number of samples in step `i`: fewer in the last.
-    fn batch(&self, i: usize) -> usize {
+    pub fn batch(&self, i: usize) -> usize {
         self.batch_size.min(self.rows - i * self.batch_size)
     }
 

@@ -6,7 +6,7 @@ use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
 use super::network::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
-use crate::schedule::{Options, ProgramId, schedule};
+use crate::schedule::{Cost, Options, ProgramId, schedule};
 use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.
@@ -76,6 +76,8 @@ pub(super) struct Loaded {
     pub outputs: Vec<String>,
     /// The program for people.
     pub explanation: String,
+    /// What each kernel has to do.
+    pub costs: Vec<Cost>,
     /// Whether a step leaves other weights or states behind.
     pub changes: bool,
 }
@@ -189,10 +191,11 @@ impl Session {
         let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
-        let (explanation, changes) = (program.explain(), !program.graph.assigns.is_empty());
+        let (explanation, costs) = (program.explain(), program.costs());
+        let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
         let stored = stored.to_vec();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, changes };
+        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

@@ -6,7 +6,24 @@ use crate::graph::{NodeId, Op};
 
 use super::program::{Destination, Kernel, Program, Work};
 
+/// What a kernel has to do for the largest batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The kernel's name, as in [`Program::explain`].
+    pub name: String,
+    /// Floating-point operations: two for each multiply and add.
+    pub flops: u64,
+    /// Bytes that it must read and write.
+    pub bytes: u64,
+}
+
 impl Program {
+    /// What each kernel has to do.
+    pub fn costs(&self) -> Vec<Cost> {
+        let cost = |k: &Kernel| Cost { name: k.name.clone(), flops: self.flops(k), bytes: self.bytes(k) };
+        self.kernels.iter().map(cost).collect()
+    }
+
     /// A table of the kernels for the largest batch, and what they need of memory.
     pub fn explain(&self) -> String {
         let width = self.kernels.iter().map(|k| k.name.chars().count()).max().unwrap_or(0).max(6);

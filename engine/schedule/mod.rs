@@ -10,6 +10,7 @@ mod roots;
 mod simplify;
 
 pub use choose::BLOCK;
+pub use explain::Cost;
 pub use program::{
     BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
     Target, Tile, Work,
