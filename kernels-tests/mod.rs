@@ -7,6 +7,8 @@ mod conv;
 mod custom_step;
 mod differences;
 mod executor;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod files;
 mod functional;
 mod golden;
 mod gradients;

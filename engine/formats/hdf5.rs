@@ -289,7 +289,12 @@ impl Group {
 
     /// Writes this group as the root of a new file at `path`, whole or not at all.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        let bytes = self.into_bytes(path.as_ref())?;
+        write_file(path, &bytes)
+    }
+
+    /// This group as the root of a file; `path` is what errors call it.
+    pub fn into_bytes(self, path: &Path) -> Result<Vec<u8>> {
         let mut file = FileBuilder::new();
         for (name, value) in self.attributes {
             file.set_attr(&name, value);
@@ -303,10 +308,9 @@ impl Group {
                 }
             }
         }
-        let bytes = file.finish().map_err(|error| {
+        file.finish().map_err(|error| {
             Error::file(path, format!("cannot be written as HDF5 ({error})"), "shorten names and attributes")
-        })?;
-        write_file(path, &bytes)
+        })
     }
 
     fn build(self, mut builder: GroupBuilder) -> GroupBuilder {

@@ -9,7 +9,7 @@ use crate::formats::hdf5::{File, Group, Storage};
 use crate::tensor::Tensor;
 
 /// The version whose layout is written: the last of Keras 2, which Keras 3 reads too.
-const KERAS_VERSION: &str = "2.15.0";
+pub const KERAS_VERSION: &str = "2.15.0";
 /// Weights that belong to the model itself and to none of its layers; gradus has none.
 const TOP_LEVEL: &str = "top_level_model_weights";
 
@@ -41,6 +41,15 @@ pub struct LayerWeights {
 /// written. What was at `path` before then stays.
 pub fn write(path: impl AsRef<Path>, layers: &[LayerWeights]) -> Result<()> {
     let mut root = Group::default();
+    fill(&mut root, layers)?;
+    root.write(path)
+}
+
+/// Puts `layers` into `root`.
+///
+/// # Errors
+/// As [`write`], but for the file.
+pub fn fill(root: &mut Group, layers: &[LayerWeights]) -> Result<()> {
     let names: Vec<String> = layers.iter().map(|layer| layer.name.clone()).collect();
     check_distinct(&names)?;
     root.set_list("layer_names", &names);
@@ -55,7 +64,7 @@ pub fn write(path: impl AsRef<Path>, layers: &[LayerWeights]) -> Result<()> {
         }
     }
     root.group(TOP_LEVEL)?.set_list("weight_names", &[]);
-    root.write(path)
+    Ok(())
 }
 
 fn check_distinct(names: &[String]) -> Result<()> {
@@ -76,14 +85,25 @@ fn check_distinct(names: &[String]) -> Result<()> {
 /// # Errors
 /// [`Error::File`] if the file is missing, damaged, or in another of Keras's layouts.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<LayerWeights>> {
-    let file = File::open(path)?;
-    let root = if file.has_group("model_weights") { "model_weights" } else { "" };
-    let Some(names) = split_list(&file, root, "layer_names")? else { return Err(other_layout(&file)) };
-    check_version(&file, root)?;
-    names.into_iter().map(|name| read_layer(&file, root, name)).collect()
+    read_from(&File::open(path)?)
 }
 
-fn read_layer(file: &File, root: &str, name: String) -> Result<LayerWeights> {
+/// [`read`] of an open file.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(file: &File) -> Result<Vec<LayerWeights>> {
+    let root = if file.has_group("model_weights") { "model_weights" } else { "" };
+    let Some(names) = split_list(file, root, "layer_names")? else { return Err(other_layout(file)) };
+    check_version(file, root)?;
+    names.into_iter().map(|name| read_group(file, root, name)).collect()
+}
+
+/// The arrays of group `name` of `root`, in the order of its attribute `weight_names`.
+///
+/// # Errors
+/// [`Error::File`] if there is no such group, or it is damaged.
+pub fn read_group(file: &File, root: &str, name: String) -> Result<LayerWeights> {
     let group = join(root, &name);
     let names = split_list(file, &group, "weight_names")?.ok_or_else(|| {
         let problem = format!("group \"{group}\" has no attribute \"weight_names\"");

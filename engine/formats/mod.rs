@@ -3,6 +3,10 @@
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 #[cfg(feature = "hdf5")]
+pub mod keras_archive;
+#[cfg(feature = "hdf5")]
+pub mod keras_variables;
+#[cfg(feature = "hdf5")]
 pub mod keras_weights;
 
 use std::ffi::OsString;

@@ -112,7 +112,12 @@ impl Layer for Dropout {
         if self.spatial.is_some_and(|rank| rank > 1) {
             own["data_format"] = json!("channels_last");
         }
-        with_base(self, own)
+        let mut config = with_base(self, own);
+        // Nor has any of them a flag for weights, of which there are none.
+        if let Some(options) = config.as_object_mut().filter(|_| self.spatial.is_some()) {
+            options.remove("trainable");
+        }
+        config
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

@@ -10,6 +10,7 @@ mod examples;
 mod fit;
 mod functional;
 mod history;
+mod keras;
 mod learner;
 mod lower;
 mod network;

@@ -29,6 +29,8 @@ pub struct Model {
     pub(super) compiled: Option<Compiled>,
     pub(super) device: Option<Device>,
     pub(super) session: Option<Session>,
+    /// What the optimizer remembers, until the device is told.
+    pub(super) remembered: Option<Vec<Vec<f32>>>,
     /// Training steps since `compile`.
     pub(super) step: u64,
     /// Epochs since `compile`.
@@ -76,6 +78,7 @@ impl Model {
             compiled: None,
             device: None,
             session: None,
+            remembered: None,
             step: 0,
             epoch: 0,
         }

@@ -206,18 +206,28 @@ impl Model {
         Ok(Session::new(device.open().await?))
     }
 
-    /// The session with this model's weights, taken out of the model while it runs.
-    pub(super) async fn start_session(&mut self) -> Result<Session> {
+    /// How weights and what the optimizer remembers lie on the device.
+    pub(super) fn layout(&self) -> Result<Layout> {
         let rows = self.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
         let stored: Vec<Stored> = rows.map(|row| Stored { row, element: Element::F32, scale: 1.0 }).collect();
         let slots = self.compiled.as_ref().map(Compiled::slots);
-        let layout = Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default());
+        Ok(Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default()))
+    }
+
+    /// The session with this model's weights, taken out of the model while it runs.
+    pub(super) async fn start_session(&mut self) -> Result<Session> {
+        let layout = self.layout()?;
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.open().await?,
         };
         match session.prepare(layout, &mut self.built).await {
-            Ok(()) => Ok(session),
+            Ok(()) => {
+                if let Some(slots) = self.remembered.take() {
+                    session.remember(&slots)?;
+                }
+                Ok(session)
+            }
             Err(error) => {
                 self.session = Some(session);
                 Err(error)

@@ -143,6 +143,22 @@ impl Session {
         Ok(())
     }
 
+    /// Lets the optimizer remember `slots`.
+    pub fn remember(&mut self, slots: &[Vec<f32>]) -> Result<()> {
+        let mut slots = slots.iter().enumerate();
+        slots.try_for_each(|(i, slot)| self.opened.engine.write_variable(slot_variable(i), slot))
+    }
+
+    /// What the optimizer remembers.
+    #[cfg(feature = "hdf5")]
+    pub async fn slots(&mut self) -> Result<Vec<Vec<f32>>> {
+        let mut slots = Vec::new();
+        for i in 0..self.layout.slots.len() {
+            slots.push(self.opened.engine.read_variable(slot_variable(i)).await?);
+        }
+        Ok(slots)
+    }
+
     /// Lets the weights that learn become what slot number `slot` holds.
     pub async fn adopt(&mut self, slot: usize) -> Result<()> {
         let values = self.opened.engine.read_variable(slot_variable(slot)).await?;

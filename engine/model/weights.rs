@@ -98,6 +98,7 @@ impl Model {
             return Err(Error::argument("set_trainable", "name", format!("{name:?}"), expected));
         };
         self.layers[at].base_mut().set_trainable(trainable);
+        self.remembered = None;
         Ok(())
     }
 
@@ -113,83 +114,5 @@ impl Model {
         }
         let remedy = "call `build`, `fit` or `predict` first";
         Err(Error::order(call, "the shape of the input is not known yet", remedy))
-    }
-}
-
-#[cfg(feature = "hdf5")]
-mod files {
-    use std::path::Path;
-
-    use super::*;
-    use crate::formats::keras_weights::{self, LayerWeights};
-
-    impl Model {
-        /// Writes all weights to `path` in the layout of Keras's `model.h5`, whole or not at all.
-        ///
-        /// # Errors
-        /// If the model is not built yet, or the file cannot be written.
-        pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-            let weights = self.get_weights()?;
-            self.write_weights(path, weights)
-        }
-
-        /// Writes `weights`, which are this model's.
-        pub(in crate::model) fn write_weights(
-            &self,
-            path: impl AsRef<Path>,
-            weights: Vec<Tensor>,
-        ) -> Result<()> {
-            let mut tensors = weights.into_iter();
-            let mut layers = Vec::new();
-            for (layer, built) in self.layers.iter().zip(&self.built) {
-                let name = layer.name().to_string();
-                let named = built.weights.iter().zip(&mut tensors);
-                let weights = named.map(|(w, tensor)| (format!("{name}/{}:0", w.name), tensor)).collect();
-                layers.push(LayerWeights { name, weights });
-            }
-            keras_weights::write(path, &layers)
-        }
-
-        /// Reads all weights from a file that [`Model::save_weights`] or Keras wrote. Layers are matched in
-        /// order, those without weights left out, as in Keras.
-        ///
-        /// # Errors
-        /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
-        /// nothing is changed then.
-        pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-            let path = path.as_ref();
-            self.check_built("load_weights")?;
-            let mut found = keras_weights::read(path)?;
-            found.retain(|layer| !layer.weights.is_empty());
-            self.check_file(path, &found)?;
-            let layers = found.into_iter().flat_map(|layer| layer.weights);
-            let tensors: Vec<Tensor> = layers.map(|(_, tensor)| tensor).collect();
-            self.set_weights(&tensors)
-        }
-
-        /// Whether the file's layers are this model's.
-        fn check_file(&self, path: &Path, found: &[LayerWeights]) -> Result<()> {
-            let remedy = "build the model that the file was saved from";
-            let fail = |problem: String| Err(Error::file(path, problem, remedy));
-            let layers = self.layers.iter().zip(&self.built);
-            let own: Vec<_> = layers.filter(|(_, built)| !built.weights.is_empty()).collect();
-            if own.len() != found.len() {
-                return fail(format!("has {} layers with weights, the model {}", found.len(), own.len()));
-            }
-            for ((layer, built), found) in own.into_iter().zip(found) {
-                let place = format!("{} from {:?}", layer.place(), found.name);
-                let (expected, count) = (built.weights.len(), found.weights.len());
-                if expected != count {
-                    return fail(format!("{place}: has {count} weights, expected {expected}"));
-                }
-                for (weight, (name, tensor)) in built.weights.iter().zip(&found.weights) {
-                    if tensor.shape() != weight.shape {
-                        let (found, expected) = (tensor.shape(), &weight.shape);
-                        return fail(format!("{place}: {name} has shape {found:?}, expected {expected:?}"));
-                    }
-                }
-            }
-            Ok(())
-        }
     }
 }

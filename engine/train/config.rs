@@ -162,3 +162,38 @@ pub(crate) fn merged(mut options: Value, others: Value) -> Value {
     }
     options
 }
+
+/// Keras's name of a class without a name of its own: `MaxPooling2D` becomes `max_pooling2d`.
+pub(crate) fn snake_case(class_name: &str) -> String {
+    let letters: Vec<char> = class_name.chars().collect();
+    let mut name = String::new();
+    for (i, letter) in letters.iter().enumerate() {
+        let follows_small = i > 0 && letters[i - 1].is_lowercase();
+        let starts_word = i > 0 && letters.get(i + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && (follows_small || starts_word) {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn names_are_those_of_keras() {
+        for (class, name) in [
+            ("Conv2D", "conv2d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("AveragePooling2D", "average_pooling2d"),
+            ("Dense", "dense"),
+            ("BatchNormalization", "batch_normalization"),
+            ("GlobalMaxPooling1D", "global_max_pooling1d"),
+            ("LSTM", "lstm"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
+}

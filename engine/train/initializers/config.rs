@@ -99,6 +99,11 @@ impl Initializer {
             return name.try_into();
         }
         let (class, mut config) = crate::train::config::parts(value)?;
+        // Which axes count as inputs and outputs follows from the layer, as in Keras where these are null; `dtype` comes
+        // from Keras 2.
+        let neutral =
+            [("input_axes", &["null"][..]), ("output_axes", &["null"]), ("dtype", &["null", "\"float32\""])];
+        config.pass_over(&neutral);
         let mut initializer = Self::try_from(class.as_str())?;
         // Several settings of one class share a kind: which options there are depends on the class.
         initializer.kind = match initializer.kind {

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Loss, Prediction, clip, smoothed};
 use crate::error::Result;
 use crate::graph::{Comparison, Graph, NodeId, Unary};
@@ -34,6 +36,10 @@ impl BinaryCrossentropy {
 impl Loss for BinaryCrossentropy {
     fn name(&self) -> &'static str {
         "binary_crossentropy"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Loss, Prediction, clip, negative_log_softmax, smoothed};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Unary};
@@ -34,6 +36,10 @@ impl CategoricalCrossentropy {
 impl Loss for CategoricalCrossentropy {
     fn name(&self) -> &'static str {
         "categorical_crossentropy"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{BinaryCrossentropy, Loss, Prediction, clip, smoothed};
 use crate::error::Result;
 use crate::graph::{Binary, Graph, NodeId, Unary};
@@ -60,6 +62,11 @@ impl BinaryFocalCrossentropy {
 impl Loss for BinaryFocalCrossentropy {
     fn name(&self) -> &'static str {
         "binary_focal_crossentropy"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "alpha": self.alpha, "gamma": self.gamma, "apply_class_balancing": self.apply_class_balancing,
+            "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
@@ -135,6 +142,11 @@ impl CategoricalFocalCrossentropy {
 impl Loss for CategoricalFocalCrossentropy {
     fn name(&self) -> &'static str {
         "categorical_focal_crossentropy"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "alpha": self.alpha, "gamma": self.gamma, "from_logits": self.from_logits,
+            "label_smoothing": self.label_smoothing })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

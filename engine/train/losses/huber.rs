@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Loss, Prediction};
 use crate::error::Result;
 use crate::graph::{Comparison, Graph, NodeId, Unary};
@@ -24,6 +26,10 @@ impl Huber {
 impl Loss for Huber {
     fn name(&self) -> &'static str {
         "huber"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "delta": self.delta })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

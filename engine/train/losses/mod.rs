@@ -2,6 +2,7 @@
 
 mod binary_crossentropy;
 mod categorical_crossentropy;
+mod config;
 mod cosine_similarity;
 mod ctc;
 mod focal_crossentropy;
@@ -21,6 +22,7 @@ mod verdict;
 
 pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use config::{config, from_config};
 pub use cosine_similarity::CosineSimilarity;
 pub use ctc::Ctc;
 pub use focal_crossentropy::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
@@ -39,6 +41,8 @@ pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 pub use verdict::{Verdict, rate_cross_entropy};
 
 use std::fmt::Debug;
+
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, Unary};
@@ -135,6 +139,11 @@ pub trait Loss: Send + Sync + Debug {
     /// What it compares a prediction with.
     fn targets(&self) -> Targets {
         Targets::Values
+    }
+
+    /// Its options under Keras's keys; an empty object if it has none.
+    fn options(&self) -> Value {
+        json!({})
     }
 
     /// One loss for each sample, or numbers whose mean is the sample's loss: floats `[B, …]`.

@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Loss, Prediction};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
@@ -47,6 +49,10 @@ impl Loss for Dice {
 impl Loss for Tversky {
     fn name(&self) -> &'static str {
         "tversky"
+    }
+
+    fn options(&self) -> Value {
+        json!({ "alpha": self.alpha, "beta": self.beta })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

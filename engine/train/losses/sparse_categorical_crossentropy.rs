@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::{Loss, Prediction, Targets, clip, negative_log_softmax};
 use crate::error::Result;
 use crate::graph::{Binary, Comparison, Element, Graph, NodeId, Unary};
@@ -55,6 +57,10 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn targets(&self) -> Targets {
         Targets::Labels
+    }
+
+    fn options(&self) -> Value {
+        json!({ "from_logits": self.from_logits, "ignore_class": self.ignore_class })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

@@ -1,0 +1,178 @@
+//! Compile settings as Keras's configs hold them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::compiled::Goal;
+use crate::model::network::Model;
+use crate::model::objective::Objective;
+use crate::train::config::snake_case;
+use crate::train::losses;
+use crate::train::metrics::{self, Metric};
+use crate::train::optimizers::{self, Optimizer};
+
+const PLACE: &str = "compile_config";
+
+/// Options of Keras's optimizers that say how Keras computes, not what.
+const RUNTIME: [&str; 3] = ["jit_compile", "is_legacy_optimizer", "name"];
+
+/// Options of metrics under which Keras's do what gradus's do.
+const NEUTRAL: [(&str, &[&str]); 12] = [
+    ("name", &[]),
+    ("dtype", &["\"float32\""]),
+    ("num_thresholds", &["200"]),
+    ("curve", &["\"ROC\""]),
+    ("summation_method", &["\"interpolation\""]),
+    ("multi_label", &["false"]),
+    ("from_logits", &["false"]),
+    ("k", &["5"]),
+    ("threshold", &["0.5"]),
+    ("axis", &["-1"]),
+    ("class_aggregation", &["\"uniform_average\""]),
+    ("num_regressors", &["0"]),
+];
+
+impl Model {
+    /// The compile settings as Keras holds them, if the model is compiled for losses.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn compile_config(&self) -> Result<Option<Value>> {
+        let Some(compiled) = &self.compiled else { return Ok(None) };
+        let Goal::Objectives(objectives) = &compiled.goal else { return Ok(None) };
+        let optimizer = optimizers::config(compiled.optimizer("compile_config")?);
+        let loss = |objective: &Objective| objective.loss.as_ref().map(|loss| losses::config(loss.as_ref()));
+        let names = |objective: &Objective| {
+            objective.metrics.iter().map(|m| m.name().to_string()).collect::<Vec<_>>()
+        };
+        let (loss, weights, metrics) = match objectives.as_slice() {
+            [one] => (
+                json!(loss(one)),
+                if one.weight == 1.0 { Value::Null } else { json!([one.weight]) },
+                json!(names(one)),
+            ),
+            all => (
+                json!(all.iter().map(loss).collect::<Vec<_>>()),
+                json!(all.iter().map(|objective| objective.weight).collect::<Vec<_>>()),
+                json!(all.iter().map(names).collect::<Vec<_>>()),
+            ),
+        };
+        Ok(Some(json!({ "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics })))
+    }
+
+    /// Compiles the model by Keras's compile settings.
+    ///
+    /// # Errors
+    /// If an optimizer, a loss, a metric or an option is none that gradus has: it is named.
+    pub fn compile_from_config(&mut self, config: &Value) -> Result<()> {
+        let optimizer = optimizer(config.get("optimizer").or_else(|| config.get("optimizer_config")))?;
+        let names: Vec<String> = self.output_names().iter().map(|name| name.to_string()).collect();
+        let of = |key: &str| per_output(key, config.get(key).unwrap_or(&Value::Null), &names);
+        let (losses, weights, metrics) = (of("loss")?, of("loss_weights")?, of("metrics")?);
+        if config
+            .get("weighted_metrics")
+            .is_some_and(|value| value.as_array().is_some_and(|list| !list.is_empty()))
+        {
+            let expected = "absent: gradus's metrics do not see weights";
+            return Err(Error::argument(PLACE, "weighted_metrics", &config["weighted_metrics"], expected));
+        }
+        let mut objectives = Vec::new();
+        for ((loss, weight), list) in losses.into_iter().zip(weights).zip(metrics) {
+            let loss = loss.map(|loss| losses::from_config(&loss)).transpose()?;
+            let weight = weight.map_or(Some(1.0), |weight| weight.as_f64());
+            let weight =
+                weight.ok_or_else(|| Error::argument(PLACE, "loss_weights", "no number", "a number"))?;
+            let metrics = list.map_or(Ok(Vec::new()), |list| all_metrics(&list))?;
+            objectives.push(Objective { loss, weight, metrics });
+        }
+        self.compile_each(optimizer, objectives)
+    }
+}
+
+fn optimizer(config: Option<&Value>) -> Result<Box<dyn Optimizer>> {
+    match config {
+        Some(Value::String(name)) => name.as_str().try_into(),
+        Some(Value::Object(object)) => {
+            let mut object = object.clone();
+            // tf.keras registers its own under "Custom>Adam".
+            if let Some(class) = object.get("class_name").and_then(Value::as_str) {
+                let class = class.rsplit('>').next().unwrap_or(class);
+                object.insert("class_name".into(), json!(class));
+            }
+            if let Some(options) = object.get_mut("config").and_then(Value::as_object_mut) {
+                options.retain(|key, _| !RUNTIME.contains(&key.as_str()));
+            }
+            optimizers::from_config(&Value::Object(object))
+        }
+        // Keras's own default.
+        None | Some(Value::Null) => "rmsprop".try_into(),
+        Some(other) => {
+            Err(Error::argument(PLACE, "optimizer", other, "a name, or an object with class_name and config"))
+        }
+    }
+}
+
+/// A setting for each output: given once, in order, or by the outputs' names.
+fn per_output(key: &str, value: &Value, names: &[String]) -> Result<Vec<Option<Value>>> {
+    let given = |value: &Value| (!value.is_null()).then(|| value.clone());
+    match value {
+        Value::Null => Ok(vec![None; names.len()]),
+        Value::Object(by_name) if !by_name.contains_key("class_name") => {
+            if let Some(unknown) = by_name.keys().find(|name| !names.contains(name)) {
+                let expected = format!("the names of outputs: {}", names.join(", "));
+                return Err(Error::argument(PLACE, key, format!("{unknown:?}"), expected));
+            }
+            Ok(names.iter().map(|name| by_name.get(name).and_then(given)).collect())
+        }
+        Value::Array(list) if names.len() > 1 || (key != "metrics" && list.len() == 1) => {
+            if list.len() != names.len() {
+                return Err(Error::argument(
+                    PLACE,
+                    key,
+                    value,
+                    format!("{}, one for each output", names.len()),
+                ));
+            }
+            Ok(list.iter().map(given).collect())
+        }
+        one if names.len() == 1 => Ok(vec![given(one)]),
+        one => Err(Error::argument(PLACE, key, one, "a list or an object: the model has several outputs")),
+    }
+}
+
+/// Metrics by name, by class, or in lists of these.
+fn all_metrics(value: &Value) -> Result<Vec<Arc<dyn Metric>>> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(list) => {
+            list.iter().map(all_metrics).collect::<Result<Vec<_>>>().map(|all| all.concat())
+        }
+        Value::String(name) => Ok(vec![metric(name)?]),
+        Value::Object(object) => {
+            let class = object.get("class_name").and_then(Value::as_str).unwrap_or_default();
+            // tf.keras wraps a function by name.
+            let wrapped = object.get("config").and_then(|config| config.get("fn")).and_then(Value::as_str);
+            if let Some(function) = wrapped.filter(|_| class == "MeanMetricWrapper") {
+                return Ok(vec![metric(function)?]);
+            }
+            for (option, found) in object.get("config").and_then(Value::as_object).into_iter().flatten() {
+                let text = found.to_string();
+                let known = NEUTRAL.iter().find(|(key, _)| key == option);
+                let neutral = found.is_null()
+                    || known.is_some_and(|(_, values)| values.is_empty() || values.contains(&text.as_str()));
+                if !neutral {
+                    let expected = "Keras's default: compile the model with the metric's own type";
+                    return Err(Error::argument(format!("metric {class}"), option, text, expected));
+                }
+            }
+            Ok(vec![metric(class)?])
+        }
+        other => Err(Error::argument(PLACE, "metrics", other, "names or objects")),
+    }
+}
+
+fn metric(name: &str) -> Result<Arc<dyn Metric>> {
+    metrics::by_name(name).or_else(|error| metrics::by_name(&snake_case(name)).map_err(|_| error))
+}

@@ -1,0 +1,344 @@
+//! Models and weights in Keras's files.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::places::places;
+use crate::error::{Error, Result};
+use crate::formats::hdf5::{File, Group, Storage};
+use crate::formats::keras_archive::{self, Archive};
+use crate::formats::keras_variables::{self, Variables};
+use crate::formats::keras_weights::{self, LayerWeights};
+use crate::formats::write_file;
+use crate::model::network::Model;
+use crate::tensor::Tensor;
+
+/// The version whose layout `.keras` files have.
+const KERAS_VERSION: &str = "3.15.1";
+/// Where an `.h5` file keeps what Keras has no place for.
+const TRAINING: &str = "gradus_training";
+const OPTIMIZER: &str = "optimizer_weights";
+
+const ZIP: &[u8] = b"PK\x03\x04";
+const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+
+impl Model {
+    /// The model in a file that gradus, Keras 3 or tf.keras wrote: a `.keras` archive, a whole model as `.h5`, or the bare
+    /// `config.json` of one, whose weights are drawn anew. It is compiled as it was saved, and its optimizer goes on from
+    /// where it was.
+    ///
+    /// ```
+    /// use gradus::{Dense, Model, Sequential};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("model.keras");
+    /// let mut model = Sequential::new().add(Dense::new(3)).input_shape(&[2]);
+    /// model.build(&[2])?;
+    /// model.save(&path)?;
+    /// assert_eq!(Model::load(&path)?.get_weights()?, model.get_weights()?);
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file is missing, damaged, of Keras 1, holds weights alone, or has a layer or an option that gradus lacks.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut start = [0; 8];
+        let unreadable =
+            |error: std::io::Error| Error::file(path, format!("cannot be read: {error}"), "check the path");
+        let length = fs::File::open(path).and_then(|mut file| file.read(&mut start)).map_err(unreadable)?;
+        let start = &start[..length];
+        if start.starts_with(ZIP) {
+            Self::load_archive(path)
+        } else if start.starts_with(HDF5) {
+            Self::load_hdf5(path)
+        } else if start.trim_ascii_start().starts_with(b"{") {
+            let text = fs::read(path).map_err(unreadable)?;
+            let config = parse(path, "the config", &text)?;
+            Self::from_config(&config).map_err(|error| in_file(path, &error))
+        } else {
+            Err(Error::file(
+                path,
+                "is no model",
+                "give a .keras or .h5 file of a whole model, or a config.json",
+            ))
+        }
+    }
+
+    fn load_archive(path: &Path) -> Result<Self> {
+        let archive = keras_archive::read(path)?;
+        let mut model = Self::from_config(&archive.config).map_err(|error| in_file(path, &error))?;
+        let file = File::from_bytes(path, archive.weights)?;
+        model.take_variables(&file)?;
+        let state = keras_variables::read(&file, "optimizer/vars")?;
+        model.restore(path, state, archive.training.as_ref())?;
+        Ok(model)
+    }
+
+    fn load_hdf5(path: &Path) -> Result<Self> {
+        let file = File::open(path)?;
+        let text = |name: &str| -> Result<Option<Value>> {
+            let text = file.strings("", name)?.and_then(|strings| strings.into_iter().next());
+            text.map(|text| parse(path, name, text.as_bytes())).transpose()
+        };
+        let Some(mut config) = text("model_config")? else {
+            let remedy =
+                "make the model, build it and call `load_weights`, or give a config.json with --weights";
+            return Err(Error::file(path, "holds weights alone, no model", remedy));
+        };
+        if let Some(training) = text("training_config")? {
+            config["compile_config"] = training;
+        }
+        let mut model = Self::from_config(&config).map_err(|error| in_file(path, &error))?;
+        let layers = keras_weights::read_from(&file)?;
+        model.take_layers(path, layers)?;
+        if file.has_group(OPTIMIZER) {
+            let state = keras_weights::read_group(&file, "", OPTIMIZER.to_string())?;
+            let state = state.weights.into_iter().map(|(_, tensor)| tensor).collect();
+            model.restore(path, state, text(TRAINING)?.as_ref())?;
+        }
+        Ok(model)
+    }
+
+    /// Writes the model with its weights, its compile settings, what the optimizer remembers, and where the training stands,
+    /// so that `fit` goes on bitwise as if it had never stopped: to a `.keras` archive or a whole-model `.h5`, which Keras
+    /// opens, or its config alone to a `.json`. Whole or not at all.
+    ///
+    /// # Errors
+    /// If the name ends otherwise, the model is not built yet, or the file cannot be written.
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        self.check_built("save")?;
+        match extension.as_str() {
+            "keras" => self.save_archive(path),
+            "h5" | "hdf5" => self.save_hdf5(path),
+            "json" => write_file(path, self.config()?.to_string().as_bytes()),
+            _ => {
+                let found = format!("{:?}", path.display().to_string());
+                Err(Error::argument("save", "path", found, "a name that ends in .keras, .h5, .hdf5 or .json"))
+            }
+        }
+    }
+
+    fn save_archive(&mut self, path: &Path) -> Result<()> {
+        let (config, weights) = (self.config()?, self.get_weights()?);
+        let mut variables = self.variables(&weights);
+        if let Some(state) = self.optimizer_state()? {
+            let name = self.optimizer_name();
+            variables.push(Variables { path: "optimizer/vars".into(), name, arrays: state });
+        }
+        let weights = keras_variables::tree(&variables)?.into_bytes(path)?;
+        let metadata = json!({ "keras_version": KERAS_VERSION, "date_saved": "" });
+        keras_archive::write(
+            path,
+            &Archive { metadata, config, weights, training: Some(self.training_state()) },
+        )
+    }
+
+    fn save_hdf5(&mut self, path: &Path) -> Result<()> {
+        let mut config = self.config()?;
+        let compile =
+            config.as_object_mut().and_then(|config| config.remove("compile_config")).unwrap_or_default();
+        older(&mut config);
+        let weights = self.get_weights()?;
+        let mut root = Group::default();
+        root.set_text("backend", "tensorflow");
+        root.set_text("keras_version", keras_weights::KERAS_VERSION);
+        root.set_text("model_config", &config.to_string());
+        root.set_text(TRAINING, &self.training_state().to_string());
+        keras_weights::fill(root.group("model_weights")?, &self.named_layers(weights))?;
+        if let Some(state) = self.optimizer_state()? {
+            let mut training = compile;
+            if let Some(settings) = training.as_object_mut() {
+                let optimizer = settings.remove("optimizer").unwrap_or_default();
+                settings.insert("optimizer_config".into(), optimizer);
+            }
+            root.set_text("training_config", &training.to_string());
+            let group = root.group(OPTIMIZER)?;
+            let names: Vec<String> =
+                (0..state.len()).map(|i| format!("{}/{i}", self.optimizer_name())).collect();
+            group.set_list("weight_names", &names);
+            for (name, array) in names.iter().zip(state) {
+                group.insert(name, array, Storage::Contiguous)?;
+            }
+        }
+        root.write(path)
+    }
+
+    /// Writes all weights to `path`, whole or not at all: in Keras 3's layout if the name ends in `.weights.h5`, else in
+    /// that of Keras's older `model.h5`.
+    ///
+    /// # Errors
+    /// If the model is not built yet, or the file cannot be written.
+    pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let weights = self.get_weights()?;
+        self.write_weights(path, weights)
+    }
+
+    /// Writes `weights`, which are this model's.
+    pub(in crate::model) fn write_weights(&self, path: impl AsRef<Path>, weights: Vec<Tensor>) -> Result<()> {
+        let path = path.as_ref();
+        if path.to_string_lossy().to_lowercase().ends_with(".weights.h5") {
+            return keras_variables::tree(&self.variables(&weights))?.write(path);
+        }
+        keras_weights::write(path, &self.named_layers(weights))
+    }
+
+    /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`, or
+    /// `.keras`. Layers are matched in order, those without weights left out, as in Keras.
+    ///
+    /// # Errors
+    /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
+    /// nothing is changed then.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        self.check_built("load_weights")?;
+        let mut start = [0; 4];
+        let is_zip =
+            fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == ZIP;
+        let file = if is_zip {
+            File::from_bytes(path, keras_archive::read(path)?.weights)?
+        } else {
+            File::open(path)?
+        };
+        if file.has_group("layers") || file.has_group(OLD_LAYERS) {
+            return self.take_variables(&file);
+        }
+        self.take_layers(path, keras_weights::read_from(&file)?)
+    }
+
+    /// All weights in the layout of `.weights.h5`.
+    fn variables(&self, weights: &[Tensor]) -> Vec<Variables> {
+        let firsts = self.first_weights();
+        let variables = places(self).into_iter().map(|place| {
+            let first = firsts[place.layer];
+            let arrays = weights[first + place.weights.start..first + place.weights.end].to_vec();
+            Variables { path: place.path, name: self.layers[place.layer].name().to_string(), arrays }
+        });
+        let own = Variables { path: "vars".into(), name: self.name.clone(), arrays: Vec::new() };
+        std::iter::once(own).chain(variables).collect()
+    }
+
+    /// All weights in the layout of `model.h5`.
+    fn named_layers(&self, weights: Vec<Tensor>) -> Vec<LayerWeights> {
+        let mut tensors = weights.into_iter();
+        let layers = self.layers.iter().zip(&self.built).map(|(layer, built)| {
+            let name = layer.name().to_string();
+            let named = built.weights.iter().zip(&mut tensors);
+            let weights = named.map(|(w, tensor)| (format!("{name}/{}:0", w.name), tensor)).collect();
+            LayerWeights { name, weights }
+        });
+        layers.collect()
+    }
+
+    /// The number of each layer's first weight.
+    fn first_weights(&self) -> Vec<usize> {
+        let mut next = 0;
+        let mut first = |count: usize| {
+            next += count;
+            next - count
+        };
+        self.built.iter().map(|built| first(built.weights.len())).collect()
+    }
+
+    /// Takes all weights from a file in the layout of `.weights.h5`.
+    fn take_variables(&mut self, file: &File) -> Result<()> {
+        self.check_built("load_weights")?;
+        let mut weights = self.get_weights()?;
+        let firsts = self.first_weights();
+        for place in places(self) {
+            let path = match file.has_group("layers") {
+                true => place.path.clone(),
+                false => place.path.replacen("layers", OLD_LAYERS, 1),
+            };
+            let found = keras_variables::read(file, &path)?;
+            let layer = self.layers[place.layer].place();
+            if found.len() != place.weights.len() {
+                let problem = format!(
+                    "{layer}: \"{path}\" has {} arrays, expected {}",
+                    found.len(),
+                    place.weights.len()
+                );
+                return Err(Error::file(file.path(), problem, REMEDY));
+            }
+            for (number, tensor) in place.weights.zip(found) {
+                let own = &mut weights[firsts[place.layer] + number];
+                check_shape(file.path(), &layer, &format!("{path}/{number}"), (tensor.shape(), own.shape()))?;
+                *own = tensor;
+            }
+        }
+        self.set_weights(&weights)
+    }
+
+    /// Takes all weights from `layers`, in order.
+    fn take_layers(&mut self, path: &Path, mut layers: Vec<LayerWeights>) -> Result<()> {
+        self.check_built("load_weights")?;
+        layers.retain(|layer| !layer.weights.is_empty());
+        self.check_file(path, &layers)?;
+        let tensors = layers.into_iter().flat_map(|layer| layer.weights).map(|(_, tensor)| tensor);
+        self.set_weights(&tensors.collect::<Vec<_>>())
+    }
+
+    /// Whether the file's layers are this model's.
+    fn check_file(&self, path: &Path, found: &[LayerWeights]) -> Result<()> {
+        let layers = self.layers.iter().zip(&self.built);
+        let own: Vec<_> = layers.filter(|(_, built)| !built.weights.is_empty()).collect();
+        if own.len() != found.len() {
+            let problem = format!("has {} layers with weights, the model {}", found.len(), own.len());
+            return Err(Error::file(path, problem, REMEDY));
+        }
+        for ((layer, built), found) in own.into_iter().zip(found) {
+            let place = format!("{} from {:?}", layer.place(), found.name);
+            let (expected, count) = (built.weights.len(), found.weights.len());
+            if expected != count {
+                let problem = format!("{place}: has {count} weights, expected {expected}");
+                return Err(Error::file(path, problem, REMEDY));
+            }
+            for (weight, (name, tensor)) in built.weights.iter().zip(&found.weights) {
+                check_shape(path, &place, name, (tensor.shape(), &weight.shape))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What early versions of `.weights.h5` called `layers`.
+const OLD_LAYERS: &str = "_layer_checkpoint_dependencies";
+const REMEDY: &str = "build the model that the file was saved from";
+
+fn check_shape(path: &Path, place: &str, name: &str, (found, expected): (&[usize], &[usize])) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::file(path, format!("{place}: {name} has shape {found:?}, expected {expected:?}"), REMEDY))
+}
+
+fn parse(path: &Path, what: &str, text: &[u8]) -> Result<Value> {
+    serde_json::from_slice(text).map_err(|error| {
+        Error::file(
+            path,
+            format!("{what} is no valid JSON ({error})"),
+            "the file is damaged: save the model again",
+        )
+    })
+}
+
+/// An error of a config, with the file that it is in.
+fn in_file(path: &Path, error: &Error) -> Error {
+    Error::file(path, error, "change the model in Keras, or build it in gradus and load the weights alone")
+}
+
+/// The config in the words that Keras 2 knows, too.
+fn older(config: &mut Value) {
+    let Some(layers) = config["config"]["layers"].as_array_mut() else { return };
+    for layer in layers.iter_mut().filter(|layer| layer["class_name"] == "InputLayer") {
+        if let Some(options) = layer["config"].as_object_mut()
+            && let Some(shape) = options.remove("batch_shape")
+        {
+            options.insert("batch_input_shape".into(), shape);
+        }
+    }
+}

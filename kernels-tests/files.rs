@@ -1,0 +1,210 @@
+//! Files that Keras and tf_keras wrote (`keras/files.py`), read; and files that gradus writes, read by all three.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::graph::random::philox;
+use crate::model::{Device, FitOptions, Model, Tensors};
+use crate::tensor::Tensor;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/keras/files")
+}
+
+fn golden(name: &str) -> Vec<(String, Value)> {
+    let text = std::fs::read_to_string(folder().join(name)).unwrap();
+    let cases: Value = serde_json::from_str(&text).unwrap();
+    cases.as_object().unwrap().clone().into_iter().collect()
+}
+
+fn tensors(arrays: &Value) -> Vec<Tensor> {
+    let tensor = |array: &Value| {
+        let numbers = |key: &str| {
+            array[key].as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect::<Vec<_>>()
+        };
+        let shape: Vec<usize> = numbers("shape").into_iter().map(|n| n as usize).collect();
+        Tensor::f32(&shape, numbers("values").into_iter().map(|n| n as f32).collect()).unwrap()
+    };
+    arrays.as_array().unwrap().iter().map(tensor).collect()
+}
+
+fn load(path: &Path) -> Model {
+    Model::load(path).unwrap_or_else(|error| panic!("{error}")).device(Device::cpu())
+}
+
+fn steps(model: &mut Model, case: &Value, epochs: usize) -> Vec<f64> {
+    let (x, y): (Tensors, Tensors) = (tensors(&case["x"]).into(), tensors(&case["y"]).into());
+    let options = FitOptions::new().epochs(epochs).batch_size(4).shuffle(false).verbose(0);
+    model.fit(x, y, options).unwrap_or_else(|error| panic!("{error}")).get("loss").unwrap()
+}
+
+/// Predictions within 1e-5 of the output's largest value.
+#[track_caller]
+fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.shape(), expected.shape(), "{what}");
+        let (found, expected) = (found.to_f32(), expected.to_f32());
+        let largest = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
+        for (found, expected) in found.iter().zip(&expected) {
+            let apart = (found - expected).abs();
+            assert!(apart <= 1e-5 * largest, "{what}: {found} for {expected}, largest {largest}");
+        }
+    }
+}
+
+/// Losses within 1e-4 of each.
+#[track_caller]
+fn check_losses(what: &str, found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= 1e-4 * expected.abs(), "{what}: {found} for {expected}");
+    }
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect()
+}
+
+fn check_file(path: &Path, case: &Value) {
+    let what = path.display().to_string();
+    let mut model = load(path);
+    let found = model.predict_each(tensors(&case["x"]), None).unwrap();
+    check_predictions(&what, &found, &tensors(&case["predictions"]));
+    check_losses(&what, &steps(&mut model, case, 3), &numbers(&case["losses"]));
+}
+
+#[test]
+fn models_of_keras_3_predict_and_train_on_as_in_keras() {
+    for (name, case) in golden("golden.json") {
+        check_file(&folder().join(format!("{name}.keras")), &case);
+        check_file(&folder().join(format!("{name}.h5")), &case);
+    }
+}
+
+#[test]
+fn models_of_tf_keras_predict_and_train_on_as_in_keras() {
+    for (name, case) in golden("golden_tf.json") {
+        check_file(&folder().join(format!("{name}.h5")), &case);
+    }
+}
+
+#[test]
+fn weights_alone_are_read_in_both_layouts() -> Result<()> {
+    let (name, case) = golden("golden.json").into_iter().find(|(name, _)| name == "recurrent").unwrap();
+    for weights in ["recurrent.weights.h5", "recurrent.h5", "recurrent.keras"] {
+        let config = load(&folder().join(format!("{name}.keras"))).config()?;
+        let mut model = Model::from_config(&config)?.device(Device::cpu());
+        model.load_weights(folder().join(weights))?;
+        let found = model.predict_each(tensors(&case["x"]), None)?;
+        check_predictions(weights, &found, &tensors(&case["predictions"]));
+    }
+    let message = Model::load(folder().join("recurrent.weights.h5")).unwrap_err().to_string();
+    assert!(message.contains("weights alone"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn what_gradus_writes_goes_on_bitwise() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, case) in golden("golden.json") {
+        for extension in ["keras", "h5"] {
+            let mut model = load(&folder().join(format!("{name}.keras")));
+            steps(&mut model, &case, 2);
+            let path = directory.path().join(format!("{name}.{extension}"));
+            model.save(&path)?;
+            let mut restored = load(&path);
+            let what = format!("{name}.{extension}");
+            assert_eq!(restored.trained_epochs(), model.trained_epochs(), "{what}");
+            assert_eq!(restored.config()?, model.config()?, "{what}");
+            assert_eq!(steps(&mut restored, &case, 2), steps(&mut model, &case, 2), "{what}");
+            assert_eq!(restored.get_weights()?, model.get_weights()?, "{what}");
+        }
+    }
+    Ok(())
+}
+
+/// A run that stops after any epoch, in a process that forgets all but the file, ends with the weights of one that never
+/// stopped: order of the samples, dropout, learning rate and gathered gradients included.
+#[test]
+fn a_stopped_run_ends_as_one_that_never_stopped() -> Result<()> {
+    use crate::layers::{Dense, Dropout};
+    use crate::model::Sequential;
+    use crate::train::optimizers::{Adam, Optimizer};
+    use crate::train::schedules::ExponentialDecay;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("checkpoint.keras");
+    let draw = |seed: u32, count: u32| {
+        (0..count).map(move |i| philox([i, 0, 0, 0], [seed, 0])[0] as f32 / u32::MAX as f32)
+    };
+    let x = Tensor::f32(&[23, 5], draw(1, 115).collect())?;
+    let y = Tensor::f32(&[23, 1], draw(2, 23).collect())?;
+    let fit = |model: &mut Model, epochs: usize| {
+        model.fit(&x, &y, FitOptions::new().epochs(epochs).batch_size(4).verbose(0)).map(drop)
+    };
+    let fresh = || -> Result<Model> {
+        let mut model = Sequential::new()
+            .add(Dense::new(7).activation("relu"))
+            .add(Dropout::new(0.3))
+            .add(Dense::new(1))
+            .seed(5)
+            .device(Device::cpu());
+        let rate = ExponentialDecay::new(0.01, 10, 0.9);
+        let adam = Adam::new(rate).gradient_accumulation_steps(4);
+        model.compile(adam, "mean_squared_error", &["mean_absolute_error"])?;
+        Ok(model.into())
+    };
+    let mut whole = fresh()?;
+    fit(&mut whole, 12)?;
+    let expected = whole.get_weights()?;
+    for stop in (0..20).map(|i| 1 + philox([i, 7, 0, 0], [3, 0])[0] as usize % 11) {
+        let mut first = fresh()?;
+        fit(&mut first, stop)?;
+        first.save(&path)?;
+        drop(first);
+        let mut second = load(&path);
+        fit(&mut second, 12 - stop)?;
+        assert_eq!(second.get_weights()?, expected, "stopped after epoch {stop}");
+    }
+    Ok(())
+}
+
+/// What this test needs is Python with Keras: `GRADUS_KERAS_PYTHON=python3`.
+#[test]
+fn keras_reads_what_gradus_writes() -> Result<()> {
+    let Some(python) = std::env::var_os("GRADUS_KERAS_PYTHON") else {
+        println!("skipped: GRADUS_KERAS_PYTHON does not name a Python with Keras and tf_keras");
+        return Ok(());
+    };
+    let directory = tempfile::tempdir().unwrap();
+    for (library, extensions) in [("keras", &["keras", "h5"][..]), ("tf_keras", &["h5"])] {
+        let mut paths = Vec::new();
+        for (name, _) in golden("golden.json") {
+            for extension in extensions {
+                let path = directory.path().join(format!("{name}.{extension}"));
+                load(&folder().join(format!("{name}.keras"))).save(&path)?;
+                paths.push(path);
+            }
+        }
+        let script = folder().with_file_name("files.py");
+        let output =
+            Command::new(&python).env("KERAS_LIBRARY", library).arg(script).arg("open").args(&paths).output();
+        let output = output.unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let found: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{library}: {text}\n{errors}"));
+        for (name, case) in golden("golden.json") {
+            for extension in extensions {
+                let found = &found[format!("{name}.{extension}")];
+                let what = format!("{library}: {name}.{extension}");
+                check_predictions(&what, &tensors(&found["predictions"]), &tensors(&case["predictions"]));
+                check_losses(&what, &numbers(&found["losses"]), &numbers(&case["losses"]));
+            }
+        }
+    }
+    Ok(())
+}
