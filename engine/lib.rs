@@ -22,7 +22,7 @@
 //! | [`layers`] | one layer a file: its shapes, its weights, its forward pass |
 //! | [`train`] | losses, metrics, optimizers, initializers |
 //! | [`data`] | data sets and preprocessing |
-//! | [`formats`] | syntax of files: HDF5, Keras's weights |
+//! | [`formats`] | syntax of files: HDF5, Keras's weights, NumPy's arrays |
 //! | [`gpu`] | the program on a GPU: adapters, pipelines, recording, read-back |
 //! | [`cpu`] | the program on host threads, and the f64 interpreter of the graph |
 //! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |

@@ -26,7 +26,7 @@ pub fn run() -> Result<Output> {
         "adapters": adapters.iter().map(object).collect::<Vec<_>>(),
         "auto": { "device": device, "reason": reason },
     });
-    Ok(Output { text, json })
+    Ok(Output::new(text, json))
 }
 
 fn rows(adapter: &Adapter) -> Vec<(&'static str, String)> {

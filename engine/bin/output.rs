@@ -1,9 +1,11 @@
 //! What a command prints: text for people, or the same as JSON.
 
 use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use gradus::Logs;
+use serde_json::{Map, Value, json};
 
 /// The outcome of a command, in both forms.
 pub struct Output {
@@ -11,9 +13,16 @@ pub struct Output {
     pub text: String,
     /// An object for machines.
     pub json: Value,
+    /// Success, unless what was found is a failure.
+    pub code: ExitCode,
 }
 
 impl Output {
+    /// The outcome of a command that has succeeded.
+    pub fn new(text: String, json: Value) -> Self {
+        Self { text, json, code: ExitCode::SUCCESS }
+    }
+
     /// Writes one of the forms to standard output.
     pub fn print(&self, json: bool) -> Result<()> {
         let text = if json { serde_json::to_string_pretty(&self.json)? } else { self.text.clone() };
@@ -23,4 +32,9 @@ impl Output {
             written => written.context("standard output cannot be written to"),
         }
     }
+}
+
+/// Loss and metrics as an object; numbers that JSON lacks, such as NaN, are null.
+pub fn logs(logs: &Logs) -> Value {
+    Value::Object(logs.iter().map(|(name, value)| (name.to_string(), json!(value))).collect::<Map<_, _>>())
 }

@@ -9,11 +9,10 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 
 use crate::error::{Error, Result};
+use crate::formats::{most_unpacked, read_file};
 use crate::tensor::{Tensor, Values};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Deflate shrinks no more than this many times.
-const MOST_COMPRESSION: usize = 1032;
 const DAMAGED: &str = "the file is damaged or no IDX file: copy or download it again";
 
 /// Reads an IDX file, gzipped or not: bytes stay bytes, other integers become labels, `f64` is rounded to `f32`.
@@ -23,9 +22,7 @@ const DAMAGED: &str = "the file is damaged or no IDX file: copy or download it a
 /// below 0.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Tensor> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::file(path, format!("cannot be read: {error}"), "check the path"))?;
-    parse_idx(path, &bytes)
+    parse_idx(path, &read_file(path)?)
 }
 
 /// The same for a file in memory; `name` is what errors call it.
@@ -38,7 +35,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Tensor> {
 /// ```
 pub fn parse_idx(name: impl AsRef<Path>, file: &[u8]) -> Result<Tensor> {
     let parsed = match file.starts_with(&GZIP) {
-        true => parse(GzDecoder::new(file), file.len().saturating_mul(MOST_COMPRESSION)),
+        true => parse(GzDecoder::new(file), most_unpacked(file.len())),
         false => parse(file, file.len()),
     };
     parsed.map_err(|problem| Error::file(name, problem, DAMAGED))

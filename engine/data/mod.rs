@@ -1,8 +1,12 @@
 //! Data sets, and what is done to data before training.
 
+mod arrays;
 mod check;
+mod csv;
 mod fashion_mnist;
 mod idx;
+#[cfg(feature = "images")]
+mod images;
 mod k_fold;
 mod one_hot;
 mod permutation;
@@ -11,9 +15,13 @@ mod signs;
 mod split;
 mod standard_scaler;
 
+pub use arrays::read_array;
 pub use check::{check_finite, check_labels};
+pub use csv::read_csv;
 pub use fashion_mnist::{FashionMnist, load_fashion_mnist};
 pub use idx::{parse_idx, read_idx};
+#[cfg(feature = "images")]
+pub use images::{read_image, read_image_folder};
 pub use k_fold::{Fold, KFold};
 pub use one_hot::one_hot;
 pub(crate) use permutation::permutation;

@@ -8,6 +8,8 @@ pub mod keras_archive;
 pub mod keras_variables;
 #[cfg(feature = "hdf5")]
 pub mod keras_weights;
+pub mod npy;
+pub mod npz;
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,6 +18,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result};
+
+/// The whole file.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::file(path, format!("cannot be read: {error}"), "check the path"))
+}
+
+/// How many bytes a file of `packed` bytes may become in memory. Data shrinks less than eightfold; a file that
+/// says more is made to exhaust the memory, or was compressed where storing it would do.
+pub(crate) fn most_unpacked(packed: usize) -> usize {
+    packed.saturating_mul(8).saturating_add(32 << 20)
+}
 
 /// Writes `bytes` to `path` whole or not at all: first to a temporary name beside it, which then takes its
 /// place. An existing file stays as it was until that moment.

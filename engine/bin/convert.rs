@@ -1,0 +1,37 @@
+//! `gradus convert`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::model::ModelFile;
+use super::output::Output;
+
+/// Arguments of `gradus convert`.
+#[derive(Args)]
+pub struct Convert {
+    #[command(flatten)]
+    model: ModelFile,
+    /// Where it goes, in the format of the name: .keras, .h5, .onnx or .json for the model, .weights.h5 or .safetensors for its weights
+    out: PathBuf,
+}
+
+impl Convert {
+    /// Reads one format and writes the other.
+    pub fn run(&self) -> Result<Output> {
+        let mut model = self.model.open()?;
+        let name = self.out.to_string_lossy().to_lowercase();
+        if name.ends_with(".weights.h5") || name.ends_with(".safetensors") {
+            model.save_weights(&self.out)?;
+        } else {
+            model.save(&self.out)?;
+        }
+        let text = format!("Wrote {}, {} parameters", self.out.display(), model.count_parameters());
+        Ok(Output::new(
+            text,
+            json!({ "file": self.out.display().to_string(), "parameters": model.count_parameters() }),
+        ))
+    }
+}

@@ -1,0 +1,211 @@
+//! `gradus fit`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use gradus::model::plot::line_chart;
+use gradus::{CSVLogger, FitOptions, History, Model};
+use serde_json::{Value, json};
+
+use super::model::{DeviceName, ModelFile, Samples, read_all};
+use super::output::{Output, logs};
+
+/// What a model is trained for, where it differs from what the file says.
+#[derive(Args)]
+pub struct Settings {
+    /// Keras's name of a loss, such as categorical_crossentropy [default: the file's]
+    #[arg(long, value_name = "NAME")]
+    loss: Option<String>,
+    /// Names of metrics, with commas between them [default: the file's]
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    metrics: Option<Vec<String>>,
+}
+
+/// Arguments of `gradus fit`.
+#[derive(Args)]
+pub struct Fit {
+    #[command(flatten)]
+    model: ModelFile,
+    #[command(flatten)]
+    samples: Samples,
+    /// Targets, in the same kinds of files as samples; once for each output
+    #[arg(long, required = true, value_name = "FILE")]
+    y: Vec<String>,
+    /// Samples for validation
+    #[arg(long, requires = "val_y", conflicts_with = "validation_split", value_name = "FILE")]
+    val_x: Vec<String>,
+    /// Targets for validation
+    #[arg(long, requires = "val_x", value_name = "FILE")]
+    val_y: Vec<String>,
+    /// The share of the samples, the last ones, that is kept for validation
+    #[arg(long, value_name = "F")]
+    validation_split: Option<f64>,
+    /// How often all samples are seen; with --resume those of earlier runs count
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    epochs: usize,
+    /// Samples in a step
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    batch_size: usize,
+    /// Take the samples in the order of the file in each epoch
+    #[arg(long)]
+    no_shuffle: bool,
+    /// What fresh weights, the order of the samples and dropout depend on
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Keras's name of an optimizer, or its config as JSON [default: the file's, else rmsprop]
+    #[arg(long, value_name = "NAME|JSON")]
+    optimizer: Option<String>,
+    /// Another learning rate than the optimizer's
+    #[arg(long, value_name = "F")]
+    learning_rate: Option<f64>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    device: DeviceName,
+    /// Where the trained model goes: .keras or .h5
+    #[arg(long, value_name = "MODEL")]
+    save: Option<PathBuf>,
+    /// Where loss and metrics go, a row for each epoch
+    #[arg(long, value_name = "FILE.csv")]
+    history: Option<PathBuf>,
+    /// Folder for a picture of each curve
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
+    /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all
+    #[arg(long, requires = "save")]
+    resume: bool,
+}
+
+impl Settings {
+    /// Compiles `model` by these settings over the file's. False if there is no loss.
+    pub fn compile(&self, model: &mut Model) -> Result<bool> {
+        compile(model, self, None)
+    }
+}
+
+/// Compiles `model` by its file's settings, those of `settings`, and `optimizer`. False if there is no loss.
+fn compile(model: &mut Model, settings: &Settings, optimizer: Option<&str>) -> Result<bool> {
+    let own = model.compile_config()?;
+    if settings.loss.is_none() && settings.metrics.is_none() && optimizer.is_none() {
+        return Ok(own.is_some());
+    }
+    let mut config = own.unwrap_or_else(|| json!({ "optimizer": "rmsprop", "loss": null, "metrics": null }));
+    if let Some(loss) = &settings.loss {
+        config["loss"] = json!(loss);
+    }
+    if let Some(metrics) = &settings.metrics {
+        config["metrics"] = json!(metrics);
+    }
+    if let Some(optimizer) = optimizer {
+        config["optimizer"] = optimizer_config(optimizer)?;
+    }
+    if config["loss"].is_null() {
+        return Ok(false);
+    }
+    model.compile_from_config(&config)?;
+    Ok(true)
+}
+
+/// A name as it is, and JSON as what it says.
+fn optimizer_config(text: &str) -> Result<Value> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(json!(text));
+    }
+    serde_json::from_str(text)
+        .context("--optimizer is no valid JSON: give a name, or {\"class_name\": …, \"config\": {…}}")
+}
+
+impl Fit {
+    /// Trains, saves, draws.
+    pub fn run(&self, quiet: bool) -> Result<Output> {
+        let (mut model, resumed) = self.start()?;
+        let done = model.trained_epochs();
+        if resumed && done >= self.epochs {
+            let text = format!("{done} epochs are done already: give more than --epochs {}", self.epochs);
+            return Ok(Output::new(text, json!({ "epochs": [], "trained_epochs": done })));
+        }
+        let epochs = if resumed { self.epochs - done } else { self.epochs };
+        if !quiet {
+            println!("Device: {}", model.describe_device()?);
+        }
+        let options = self.options(epochs, quiet, resumed)?;
+        let history = model.fit(self.samples.read()?, read_all(&self.y, 1.0)?, options)?;
+        let mut written = Vec::new();
+        if let Some(path) = &self.save {
+            model.save(path)?;
+            written.push(path.clone());
+        }
+        written.extend(self.history.clone());
+        if let Some(folder) = &self.plots {
+            written.extend(draw(&history, folder)?);
+        }
+        let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        let text = if files.is_empty() { String::new() } else { format!("Wrote {}", files.join(", ")) };
+        let epochs: Vec<Value> = history.epochs().iter().map(logs).collect();
+        Ok(Output::new(text, json!({ "epochs": epochs, "files": files })))
+    }
+
+    /// The compiled model, and whether it goes on from an earlier run.
+    fn start(&self) -> Result<(Model, bool)> {
+        if let Some(path) = self.save.as_ref().filter(|path| self.resume && path.exists()) {
+            let model = self.device.take(Model::load(path)?)?;
+            return Ok((model, true));
+        }
+        let mut model = self.model.open_on(&self.device)?;
+        if let Some(seed) = self.seed.filter(|_| !self.model.has_weights()) {
+            model = model.seed(seed);
+        }
+        if !compile(&mut model, &self.settings, self.optimizer.as_deref())? {
+            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
+        }
+        if let Some(rate) = self.learning_rate {
+            model.set_learning_rate(rate)?;
+        }
+        Ok((model, false))
+    }
+
+    fn options(&self, epochs: usize, quiet: bool, resumed: bool) -> Result<FitOptions> {
+        let mut options = FitOptions::new()
+            .epochs(epochs)
+            .batch_size(self.batch_size)
+            .shuffle(!self.no_shuffle)
+            .validation_split(self.validation_split.unwrap_or(0.0))
+            .verbose(if quiet { 0 } else { 1 });
+        if !self.val_x.is_empty() {
+            let x = self.samples.read_others(&self.val_x)?;
+            options = options.validation_data(x, read_all(&self.val_y, 1.0)?);
+        }
+        if let Some(seed) = self.seed {
+            options = options.seed(seed);
+        }
+        if let Some(path) = &self.history {
+            options = options.callback(CSVLogger::new(path).append(resumed));
+        }
+        Ok(options)
+    }
+}
+
+/// A picture for each number of the history, training and validation in one.
+fn draw(history: &History, folder: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("--plots {}: cannot be made", folder.display()))?;
+    let names = history
+        .epochs()
+        .first()
+        .map(|logs| logs.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
+    let names = names.unwrap_or_default();
+    let mut written = Vec::new();
+    for name in names.iter().filter(|name| !name.starts_with("val_")) {
+        let train = history.get(name).unwrap_or_default();
+        let validation = history.get(&format!("val_{name}")).unwrap_or_default();
+        let mut curves = vec![("train", train.as_slice())];
+        if !validation.is_empty() {
+            curves.push(("validation", validation.as_slice()));
+        }
+        let path = folder.join(format!("{name}.png"));
+        line_chart(&path, name, name, &curves)?;
+        written.push(path);
+    }
+    Ok(written)
+}

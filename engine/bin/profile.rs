@@ -1,0 +1,60 @@
+//! `gradus profile`
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use gradus::formats::write_file;
+use serde_json::json;
+
+use super::fit::Settings;
+use super::model::{DeviceName, ModelFile, made_up, read_all};
+use super::output::Output;
+
+/// Arguments of `gradus profile`.
+#[derive(Args)]
+pub struct Profile {
+    #[command(flatten)]
+    model: ModelFile,
+    #[command(flatten)]
+    device: DeviceName,
+    /// Samples of one step, once for each input; without them made-up numbers from 0 to 1
+    #[arg(long, value_name = "FILE")]
+    x: Vec<String>,
+    /// Targets, once for each output: then a training step is measured, else a prediction
+    #[arg(long, requires = "x", value_name = "FILE")]
+    y: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
+    /// How many samples are made up
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    batch: usize,
+    /// How many steps the times are medians of
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    steps: usize,
+    /// Where a trace for Chrome's viewer or Perfetto goes
+    #[arg(long, value_name = "FILE.json")]
+    trace: Option<PathBuf>,
+}
+
+impl Profile {
+    /// Measures each kernel.
+    pub fn run(&self) -> Result<Output> {
+        let mut model = self.model.open_on(&self.device)?;
+        let x = if self.x.is_empty() { made_up(&model, self.batch)? } else { read_all(&self.x, 1.0)?.into() };
+        let y = if self.y.is_empty() { None } else { Some(read_all(&self.y, 1.0)?.into()) };
+        if y.is_some() && !self.settings.compile(&mut model)? {
+            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
+        }
+        let profile = model.profile(x, y, self.steps)?;
+        if let Some(path) = &self.trace {
+            write_file(path, profile.to_chrome_trace().to_string().as_bytes())?;
+        }
+        let kernels = profile.kernels.iter().map(|kernel| {
+            json!({ "name": kernel.name, "seconds": kernel.seconds, "flops": kernel.flops, "bytes": kernel.bytes })
+        });
+        let json = json!({ "device": profile.device, "batch": profile.batch, "seconds": profile.seconds(),
+            "kernels": kernels.collect::<Vec<_>>() });
+        Ok(Output::new(profile.to_string(), json))
+    }
+}

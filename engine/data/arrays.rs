@@ -1,0 +1,137 @@
+//! Arrays from any file that holds some.
+
+use std::path::Path;
+
+use crate::data::read_csv;
+use crate::error::{Error, Result};
+use crate::formats::{npy, npz};
+use crate::tensor::Tensor;
+
+const KINDS: &str =
+    "FILE.npy, FILE.npz:KEY, FILE.h5:DATASET, FILE.csv, FILE.png, FILE.jpg or a folder of images";
+
+/// Reads the array that `spec` names, as the program `gradus` takes it:
+///
+/// | spec | the tensor |
+/// | --- | --- |
+/// | `x.npy` | as [`npy::read`] |
+/// | `data.npz:x` | as [`npz::read`] |
+/// | `data.h5:train_set_x` | as [`File::dataset`](crate::formats::hdf5::File::dataset) |
+/// | `table.csv` | as [`read_csv`] |
+/// | `hand.png`, `hand.jpg` | `[1, height, width, channels]` bytes |
+/// | `hands/` | `[N, height, width, channels]` bytes, the images of a folder sorted by name |
+///
+/// ```
+/// use gradus::{Tensor, data, formats::npy};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("x.npy");
+/// let x = Tensor::u8(&[2, 2], vec![1, 2, 3, 4])?;
+/// npy::write(&path, &x)?;
+/// assert_eq!(data::read_array(path.to_str().unwrap())?, x);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Argument`] if `spec` names no such file, [`Error::File`] if the file is missing or damaged.
+pub fn read_array(spec: &str) -> Result<Tensor> {
+    let path = Path::new(spec);
+    if path.is_dir() {
+        return read_folder(path);
+    }
+    match extension(path).as_str() {
+        "npy" => return npy::read(path),
+        "csv" => return read_csv(path),
+        "png" | "jpg" | "jpeg" => return read_picture(path),
+        _ => {}
+    }
+    // The key comes after the last colon that follows a file's extension: keys and Windows paths have colons too.
+    let split = spec.match_indices(':').map(|(at, _)| (Path::new(&spec[..at]), &spec[at + 1..]));
+    for (path, key) in split {
+        match extension(path).as_str() {
+            "npz" => return npz::read(path, key),
+            "h5" | "hdf5" => return read_dataset(path, key),
+            _ => {}
+        }
+    }
+    Err(Error::argument("data file", "name", format!("{spec:?}"), KINDS))
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+#[cfg(feature = "hdf5")]
+fn read_dataset(path: &Path, name: &str) -> Result<Tensor> {
+    crate::formats::hdf5::File::open(path)?.dataset(name)
+}
+
+#[cfg(not(feature = "hdf5"))]
+fn read_dataset(path: &Path, _: &str) -> Result<Tensor> {
+    Err(lacking(path, "hdf5"))
+}
+
+#[cfg(feature = "images")]
+fn read_picture(path: &Path) -> Result<Tensor> {
+    let image = crate::data::read_image(path)?;
+    let shape: Vec<usize> = std::iter::once(1).chain(image.shape().iter().copied()).collect();
+    Tensor::new(&shape, image.values().clone())
+}
+
+#[cfg(feature = "images")]
+fn read_folder(path: &Path) -> Result<Tensor> {
+    crate::data::read_image_folder(path)
+}
+
+#[cfg(not(feature = "images"))]
+fn read_picture(path: &Path) -> Result<Tensor> {
+    Err(lacking(path, "images"))
+}
+
+#[cfg(not(feature = "images"))]
+fn read_folder(path: &Path) -> Result<Tensor> {
+    Err(lacking(path, "images"))
+}
+
+#[cfg(not(all(feature = "hdf5", feature = "images")))]
+fn lacking(path: &Path, feature: &str) -> Error {
+    let remedy = format!("build gradus with the feature `{feature}`");
+    Error::file(path, "is of a kind that this build does not read", remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::write_file;
+
+    #[test]
+    fn each_kind_of_file_is_told_by_its_name() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let at = |name: &str| folder.path().join(name).to_str().unwrap_or_default().to_string();
+        let x = Tensor::u32(&[2, 1], vec![3, 4])?;
+        npy::write(at("x.npy"), &x)?;
+        npz::write(at("x.npz"), &[("a:b".into(), x.clone())])?;
+        write_file(at("x.csv"), b"label\n3\n4\n")?;
+        assert_eq!(read_array(&at("x.npy"))?, x);
+        assert_eq!(read_array(&at("x.npz:a:b"))?, x);
+        assert_eq!(read_array(&at("x.csv"))?, x);
+        let message = read_array(&at("x.npz")).unwrap_err().to_string();
+        assert!(message.contains("expected FILE.npy, FILE.npz:KEY"), "{message}");
+        let message = read_array(&at("x.npz:c")).unwrap_err().to_string();
+        assert!(message.contains("has no array \"c\": it has a:b"), "{message}");
+        Ok(())
+    }
+
+    #[cfg(feature = "hdf5")]
+    #[test]
+    fn datasets_of_hdf5_files_are_read() -> anyhow::Result<()> {
+        use crate::formats::hdf5::{Group, Storage};
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("x.h5");
+        let x = Tensor::u8(&[3], vec![1, 2, 3])?;
+        let mut root = Group::default();
+        root.insert("group/x", x.clone(), Storage::Contiguous)?;
+        root.write(&path)?;
+        assert_eq!(read_array(&format!("{}:group/x", path.display()))?, x);
+        Ok(())
+    }
+}
