@@ -112,7 +112,11 @@ impl Workload {
                 .add(MaxPooling2D::new(2))
                 .add(Flatten::new()),
             "lstm" => model.add(LSTM::new(128)),
-            "xor" => return Ok(model.add(Dense::new(8).activation("tanh")).add(Dense::new(1).activation("sigmoid"))),
+            "xor" => {
+                return Ok(model
+                    .add(Dense::new(8).activation("tanh"))
+                    .add(Dense::new(1).activation("sigmoid")));
+            }
             _ => model.add(Dense::new(256).activation("relu")).add(Dense::new(128).activation("relu")),
         };
         Ok(model.add(Dense::new(self.classes as usize).activation("softmax")))
