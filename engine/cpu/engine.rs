@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
+use super::packs::Packs;
 use super::prepare::Prepared;
 use super::profile::Profile;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ struct Loaded {
     activations: Arena,
     gradients: Vec<Arena>,
     spare: Arena,
+    packs: Packs,
     profile: Option<Profile>,
 }
 
@@ -263,13 +265,18 @@ fn check_input(tensor: &Tensor, input: &Input, rows: usize) -> Result<()> {
 impl Loaded {
     fn new(program: Program) -> Self {
         let mut spare = 0;
-        let kernels: Vec<Prepared> =
-            program.kernels.iter().map(|kernel| Prepared::new(&program, kernel, &mut spare)).collect();
+        let packs = Packs::new(&program);
+        let kernels: Vec<Prepared> = program
+            .kernels
+            .iter()
+            .map(|kernel| Prepared::new(&program, kernel, &packs, &mut spare))
+            .collect();
         let packed = |i| program.gradients.iter().find(|(id, _)| id.0 == i).map_or(0, |&(_, words)| words);
         Self {
             activations: Arena::new(program.activation_words),
             gradients: (0..program.graph.variables.len()).map(|i| Arena::new(packed(i))).collect(),
             spare: Arena::new(spare),
+            packs,
             profile: Profile::new(kernels.iter().map(|kernel| kernel.name.as_str())),
             kernels,
             program,
@@ -294,10 +301,12 @@ impl Loaded {
             inputs: &binding.inputs,
             activations: &self.activations,
             spare: &self.spare,
+            packs: &self.packs,
             variables,
             gradients: &self.gradients,
             outputs: &binding.outputs,
         };
+        self.packs.fill(&context);
         for (i, kernel) in self.kernels.iter().enumerate() {
             match &mut self.profile {
                 Some(profile) => profile.time(i, || kernel.run(&context)),
