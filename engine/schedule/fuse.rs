@@ -69,7 +69,8 @@ impl<'a> Groups<'a> {
         let mut this = Self { root, packed, assigned, alone, ..Self::empty(graph) };
         loop {
             this.join_roots(fuse);
-            if !this.split_crowded() && !(careful && this.break_circles()) {
+            let parted = this.split_crowded() || (careful && this.break_circles());
+            if !parted {
                 return this;
             }
         }
