@@ -1,33 +1,59 @@
-//! Training steps per second of whole models on random data, for comparison with the peers:
-//! `cargo bench --bench training -- WORKLOAD [DEVICE]`, WORKLOAD `signs_cnn` or `fashion_mlp`, DEVICE as in
-//! `GRADUS_DEVICE`. One epoch warms up; the median of the three that follow counts.
+//! Training steps per second of whole models on random data, and products of square matrices, as the peers do them:
+//! `cargo bench --bench training -- WORKLOAD [DEVICE]`. WORKLOAD is `signs_cnn`, `fashion_mlp`, `fashion_mlp_256`,
+//! `lstm`, `xor`, or `matmul_N` (on the CPU); DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the
+//! three that follow counts.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use gradus::graph::random::{Key, uniform};
+use gradus::graph::{Graph, VariableId};
+use gradus::layers::LSTM;
 use gradus::model::{Callback, Logs, Training};
-use gradus::{Conv2D, Dense, Device, FitOptions, Flatten, MaxPooling2D, Result, Sequential, Sgd, Tensor};
+use gradus::schedule::{Options, Step, Target, schedule};
+use gradus::train::optimizers::Optimizer;
+use gradus::{
+    Adam, Conv2D, Dense, Device, Error, FitOptions, Flatten, MaxPooling2D, Result, Sequential, Sgd, Tensor,
+};
+
+/// Products of matrices measured; the median counts.
+const PRODUCTS: usize = 20;
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let workload = arguments.first().map_or("signs_cnn", String::as_str);
-    let device = arguments.get(1).map_or("cpu", String::as_str);
-    let (mut model, x, y, loss) = if workload == "fashion_mlp" { fashion_mlp()? } else { signs_cnn()? };
-    model = model.device(Device::parse(device)?);
-    model.compile(Sgd::new(0.01), loss, &[])?;
-    let (sender, receiver) = channel();
     let started = Instant::now();
-    model.fit(x.clone(), y.clone(), FitOptions::new().epochs(1).shuffle(false).verbose(0))?;
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let name = arguments.first().map_or("signs_cnn", String::as_str);
+    let device = arguments.get(1).map_or("cpu", String::as_str);
+    if let Some(size) = name.strip_prefix("matmul_").and_then(|size| size.parse().ok()) {
+        return multiply(name, size);
+    }
+    let workload = Workload::named(name)?;
+    let mut model = workload.network()?.device(Device::parse(device)?);
+    workload.compile(&mut model)?;
+    let (x, y) = workload.data(workload.batch)?;
+    let options = || FitOptions::new().batch_size(workload.batch).shuffle(false).verbose(0);
+    model.fit(x, y, options().epochs(1))?;
     let first = started.elapsed().as_secs_f64();
-    let times = FitOptions::new().epochs(3).shuffle(false).verbose(0).callback(Times::new(sender));
-    model.fit(x.clone(), y, times)?;
-    let mut seconds: Vec<f64> = receiver.try_iter().collect();
-    seconds.sort_by(f64::total_cmp);
-    let steps = x.rows().div_ceil(32) as f64;
-    let rate = steps / seconds[seconds.len() / 2];
-    println!("gradus-{device} {workload} steps_per_s={rate:.3} first_epoch_s={first:.3}");
+    let (x, y) = workload.data(workload.samples)?;
+    let (sender, receiver) = channel();
+    model.fit(x, y, options().epochs(4).callback(Times::new(sender)))?;
+    let seconds = median(receiver.try_iter().skip(1).collect());
+    let rate = workload.samples.div_ceil(workload.batch) as f64 / seconds;
+    println!("gradus-{device} {name} steps_per_s={rate:.2} first_step_s={first:.3} {}", peak_memory());
     Ok(())
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// The largest resident set so far, where the system tells.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+    let kib = kib.and_then(|kib| kib.parse::<f64>().ok());
+    kib.map_or(String::new(), |kib| format!("peak_rss_mb={:.0}", kib / 1024.0))
 }
 
 /// Sends how long each epoch took.
@@ -55,35 +81,97 @@ impl Callback for Times {
     }
 }
 
-type Workload = (Sequential, Tensor, Tensor, &'static str);
-
-/// The course's network on 1,080 images: 34 steps an epoch.
-fn signs_cnn() -> Result<Workload> {
-    let model = Sequential::new()
-        .add(Conv2D::new(32, 3).activation("relu"))
-        .add(Conv2D::new(32, 3).activation("relu"))
-        .add(MaxPooling2D::new(2))
-        .add(Flatten::new())
-        .add(Dense::new(6).activation("softmax"));
-    let y = gradus::data::one_hot(&labels(1080, 6)?, 6)?;
-    Ok((model, numbers(&[1080, 64, 64, 3])?, y, "categorical_crossentropy"))
+/// A network's name, and the sizes of its data.
+struct Workload {
+    name: String,
+    samples: usize,
+    row: &'static [usize],
+    classes: u32,
+    batch: usize,
 }
 
-/// 784-256-128-10 on 8,000 samples: 250 steps an epoch.
-fn fashion_mlp() -> Result<Workload> {
-    let model = Sequential::new()
-        .add(Dense::new(256).activation("relu"))
-        .add(Dense::new(128).activation("relu"))
-        .add(Dense::new(10).activation("softmax"));
-    Ok((model, numbers(&[8000, 784])?, labels(8000, 10)?, "sparse_categorical_crossentropy"))
+impl Workload {
+    fn named(name: &str) -> Result<Self> {
+        let (samples, row, classes, batch): (_, &[usize], _, _) = match name {
+            "signs_cnn" => (1080, &[64, 64, 3], 6, 32),
+            "fashion_mlp" => (8000, &[784], 10, 32),
+            "fashion_mlp_256" => (8000, &[784], 10, 256),
+            "lstm" => (3200, &[28, 28], 10, 32),
+            "xor" => (4000, &[2], 2, 4),
+            _ => return Err(Error::argument("training", "workload", name, "one of those at the file's top")),
+        };
+        Ok(Self { name: name.to_string(), samples, row, classes, batch })
+    }
+
+    fn network(&self) -> Result<Sequential> {
+        let model = Sequential::new();
+        let model = match self.name.as_str() {
+            "signs_cnn" => model
+                .add(Conv2D::new(32, 3).activation("relu"))
+                .add(Conv2D::new(32, 3).activation("relu"))
+                .add(MaxPooling2D::new(2))
+                .add(Flatten::new()),
+            "lstm" => model.add(LSTM::new(128)),
+            "xor" => {
+                return Ok(model
+                    .add(Dense::new(8).activation("tanh"))
+                    .add(Dense::new(1).activation("sigmoid")));
+            }
+            _ => model.add(Dense::new(256).activation("relu")).add(Dense::new(128).activation("relu")),
+        };
+        Ok(model.add(Dense::new(self.classes as usize).activation("softmax")))
+    }
+
+    fn compile(&self, model: &mut Sequential) -> Result<()> {
+        let loss = if self.name == "xor" { "binary_crossentropy" } else { "sparse_categorical_crossentropy" };
+        let optimizer: Box<dyn Optimizer> =
+            if self.name == "lstm" { Box::new(Adam::default()) } else { Box::new(Sgd::new(0.01)) };
+        model.compile(optimizer, loss, &[])
+    }
+
+    /// The first `samples` of the data.
+    fn data(&self, samples: usize) -> Result<(Tensor, Tensor)> {
+        if self.name == "xor" {
+            let bit = |i: usize, bit: usize| (i >> bit & 1) as f32;
+            let x = (0..samples).flat_map(|i| [bit(i, 1), bit(i, 0)]).collect();
+            let y = (0..samples).map(|i| f32::from(bit(i, 1) != bit(i, 0))).collect();
+            return Ok((Tensor::f32(&[samples, 2], x)?, Tensor::f32(&[samples, 1], y)?));
+        }
+        let mut shape = vec![samples];
+        shape.extend(self.row);
+        let label = |i| (uniform(Key::default(), 1, i) * self.classes as f32) as u32;
+        let y = Tensor::u32(&[samples], (0..samples as u32).map(label).collect())?;
+        Ok((Tensor::f32(&shape, numbers(shape.iter().product()))?, y))
+    }
 }
 
-fn numbers(shape: &[usize]) -> Result<Tensor> {
-    let count: usize = shape.iter().product();
-    Tensor::f32(shape, (0..count as u32).map(|i| uniform(Key::default(), 0, i)).collect())
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count as u32).map(|i| uniform(Key::default(), 0, i)).collect()
 }
 
-fn labels(count: u32, classes: u32) -> Result<Tensor> {
-    let label = |i| (uniform(Key::default(), 1, i) * classes as f32) as u32;
-    Tensor::u32(&[count as usize], (0..count).map(label).collect())
+/// The product of two matrices of `size` by `size`, as a program of one kernel.
+fn multiply(name: &str, size: usize) -> Result<()> {
+    let mut graph = Graph::new();
+    let variables = ["a", "b"].map(|name| graph.variable(name));
+    let [a, b] = variables.map(|v| graph.parameter("factor", &[size, size], v));
+    let product = graph.matmul(a, b, false, false)?;
+    graph.output("product", product)?;
+    let mut engine = gradus::cpu::Engine::new(None)?;
+    engine.set_variables(&graph.variables)?;
+    for (i, variable) in graph.variables.iter().enumerate() {
+        let words = variable.segments * gradus::graph::SEGMENT;
+        engine.write_variable(VariableId(i), &numbers(words))?;
+    }
+    let program = engine.load(schedule(&graph, Target::Cpu, Options::default(), 1)?)?;
+    let binding = engine.bind(program, &[], 1)?;
+    let step = Step { batch: 1, offset: 0, row: 0, key: Key::default(), scalars: Vec::new() };
+    let mut seconds = Vec::new();
+    for _ in 0..=PRODUCTS {
+        let start = Instant::now();
+        pollster::block_on(engine.run(binding, std::slice::from_ref(&step)))?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    let gflops = 2e-9 * (size as f64).powi(3) / median(seconds.split_off(1));
+    println!("gradus-cpu {name} gflops={gflops:.2} {}", peak_memory());
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Files that Keras and tf_keras wrote (`keras/files.py`), read; and files that gradus writes, read by all three.
+//! Files that Keras and tf_keras wrote (`keras/files.py`), read; and files that gradus writes, read by Keras 3.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +66,8 @@ fn check_losses(what: &str, found: &[f64], expected: &[f64]) {
 }
 
 fn numbers(list: &Value) -> Vec<f64> {
-    list.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect()
+    let list = list.as_array().unwrap_or_else(|| panic!("{list} is no list"));
+    list.iter().map(|n| n.as_f64().unwrap()).collect()
 }
 
 fn check_file(path: &Path, case: &Value) {
@@ -172,38 +173,33 @@ fn a_stopped_run_ends_as_one_that_never_stopped() -> Result<()> {
     Ok(())
 }
 
-/// What this test needs is Python with Keras: `GRADUS_KERAS_PYTHON=python3`.
+/// What this test needs is a Python with Keras 3: `GRADUS_KERAS_PYTHON=python3`.
 #[test]
 fn keras_reads_what_gradus_writes() -> Result<()> {
     let Some(python) = std::env::var_os("GRADUS_KERAS_PYTHON") else {
-        println!("skipped: GRADUS_KERAS_PYTHON does not name a Python with Keras and tf_keras");
+        println!("skipped: GRADUS_KERAS_PYTHON does not name a Python with Keras 3");
         return Ok(());
     };
     let directory = tempfile::tempdir().unwrap();
-    for (library, extensions) in [("keras", &["keras", "h5"][..]), ("tf_keras", &["h5"])] {
-        let mut paths = Vec::new();
-        for (name, _) in golden("golden.json") {
-            for extension in extensions {
-                let path = directory.path().join(format!("{name}.{extension}"));
-                load(&folder().join(format!("{name}.keras"))).save(&path)?;
-                paths.push(path);
-            }
-        }
-        let script = folder().with_file_name("files.py");
-        let output =
-            Command::new(&python).env("KERAS_LIBRARY", library).arg(script).arg("open").args(&paths).output();
-        let output = output.unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let found: Value =
-            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{library}: {text}\n{errors}"));
-        for (name, case) in golden("golden.json") {
-            for extension in extensions {
-                let found = &found[format!("{name}.{extension}")];
-                let what = format!("{library}: {name}.{extension}");
-                check_predictions(&what, &tensors(&found["predictions"]), &tensors(&case["predictions"]));
-                check_losses(&what, &numbers(&found["losses"]), &numbers(&case["losses"]));
-            }
+    let files =
+        || golden("golden.json").into_iter().flat_map(|case| ["keras", "h5"].map(|e| (case.clone(), e)));
+    let mut paths = Vec::new();
+    for ((name, _), extension) in files() {
+        let path = directory.path().join(format!("{name}.{extension}"));
+        load(&folder().join(format!("{name}.keras"))).save(&path)?;
+        paths.push(path);
+    }
+    let script = folder().with_file_name("files.py");
+    let output = Command::new(&python).arg(script).arg("open").args(&paths).output().unwrap();
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{errors}"));
+    for ((name, case), extension) in files() {
+        let what = format!("{name}.{extension}");
+        let found = &found[&what];
+        check_predictions(&what, &tensors(&found["predictions"]), &tensors(&case["predictions"]));
+        // Keras 3 forgets the optimizer of an .h5 file, its own too, and cannot train on.
+        if extension == "keras" {
+            check_losses(&what, &numbers(&found["losses"]), &numbers(&case["losses"]));
         }
     }
     Ok(())

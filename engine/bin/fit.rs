@@ -125,11 +125,10 @@ impl Fit {
             let text = format!("{done} epochs are done already: give more than --epochs {}", self.epochs);
             return Ok(Output::new(text, json!({ "epochs": [], "trained_epochs": done })));
         }
-        let epochs = if resumed { self.epochs - done } else { self.epochs };
         if !quiet {
             println!("Device: {}", model.describe_device()?);
         }
-        let options = self.options(epochs, quiet, resumed)?;
+        let options = self.options(if resumed { done } else { 0 }, quiet)?;
         let history = model.fit(self.samples.read()?, read_all(&self.y, 1.0)?, options)?;
         let mut written = Vec::new();
         if let Some(path) = &self.save {
@@ -165,9 +164,10 @@ impl Fit {
         Ok((model, false))
     }
 
-    fn options(&self, epochs: usize, quiet: bool, resumed: bool) -> Result<FitOptions> {
+    fn options(&self, done: usize, quiet: bool) -> Result<FitOptions> {
         let mut options = FitOptions::new()
-            .epochs(epochs)
+            .epochs(self.epochs)
+            .initial_epoch(done)
             .batch_size(self.batch_size)
             .shuffle(!self.no_shuffle)
             .validation_split(self.validation_split.unwrap_or(0.0))
@@ -180,7 +180,7 @@ impl Fit {
             options = options.seed(seed);
         }
         if let Some(path) = &self.history {
-            options = options.callback(CSVLogger::new(path).append(resumed));
+            options = options.callback(CSVLogger::new(path).append(done > 0));
         }
         Ok(options)
     }

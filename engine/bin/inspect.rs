@@ -46,6 +46,6 @@ impl Explain {
         model.predict_each(x, self.batch)?;
         let program = model.explain()?;
         let json = json!({ "device": device, "batch": self.batch, "program": program });
-        Ok(Output::new(format!("Device: {device}\n{program}"), json))
+        Ok(Output::new(program, json))
     }
 }

@@ -1,8 +1,11 @@
 //! The part of a kernel that is no elementwise arithmetic: products, convolutions, pools, sums, transpositions.
 
+use std::ops::Range;
+
 use super::kernels::{self, Epilogue, Images, Matmul, Window2d};
 use super::memory::{Address, Context, address};
 use super::movement::{Joined, gather, scatter_add, transpose};
+use super::packs::Packs;
 use super::prepare::{destination, for_each};
 use super::region::{BLOCK, Region, Span};
 use super::walk::Walk;
@@ -24,6 +27,8 @@ enum Task {
         transpose_b: bool,
         a: Shape,
         c: Shape,
+        /// Where the right factor lies packed, if it does.
+        packed: Option<Range<usize>>,
     },
     /// Convolutions and pools: what slides how over images of which shape; channels of the smaller images.
     Slide {
@@ -42,7 +47,7 @@ enum Task {
 
 impl Anchor {
     /// Prepares the anchor `node` of `kernel`, whose result goes to `out`.
-    pub(super) fn new(program: &Program, kernel: &Kernel, node: NodeId, out: Address) -> Self {
+    pub(super) fn new(program: &Program, kernel: &Kernel, packs: &Packs, node: NodeId, out: Address) -> Self {
         let graph = &program.graph;
         let count = |node: NodeId| graph.shape(node).count();
         let inputs = &graph.node(node).inputs;
@@ -56,7 +61,7 @@ impl Anchor {
             let to = store.map_or_else(|| address(program, bias), |s| destination(program, bias, s.to));
             (to, count(bias))
         });
-        Self { task: Task::new(program, kernel, node), operands, out: (out, count(node)), bias }
+        Self { task: Task::new(program, kernel, packs, node), operands, out: (out, count(node)), bias }
     }
 
     /// Runs it, and `region` on what it leaves.
@@ -70,9 +75,14 @@ impl Anchor {
         let follow = |start: usize, finished: &mut [f32]| region.follow(context, start, finished);
         let epilogue: Option<Epilogue<'_>> = if region.is_empty() { None } else { Some(&follow) };
         match &self.task {
-            Task::MatMul { transpose_a, transpose_b, a, c } => {
+            Task::MatMul { transpose_a, transpose_b, a, c, packed } => {
                 let shape = matmul_shape(&a.0, &c.0, [*transpose_a, *transpose_b], batch);
-                run_matmul([operand(0), operand(1)], out, shape, epilogue);
+                match packed {
+                    Some(range) => {
+                        kernels::matmul_packed(operand(0), context.packs.read(range), out, shape, epilogue);
+                    }
+                    None => run_matmul([operand(0), operand(1)], out, shape, epilogue),
+                }
             }
             Task::Slide { op: Op::ConvFilterGradient(_), images, channels, window } => {
                 let images = images_of(images, batch);
@@ -115,13 +125,14 @@ impl Anchor {
 }
 
 impl Task {
-    fn new(program: &Program, kernel: &Kernel, node: NodeId) -> Self {
+    fn new(program: &Program, kernel: &Kernel, packs: &Packs, node: NodeId) -> Self {
         let graph = &program.graph;
         let shape = |i: usize| graph.shape(graph.node(node).inputs[i]).clone();
         let op = graph.node(node).op.clone();
         match op {
             Op::MatMul { transpose_a, transpose_b } => {
-                Self::MatMul { transpose_a, transpose_b, a: shape(0), c: graph.shape(node).clone() }
+                let (a, c, packed) = (shape(0), graph.shape(node).clone(), packs.find(program, node));
+                Self::MatMul { transpose_a, transpose_b, a, c, packed }
             }
             Op::Transpose { order } => Self::Transpose(Walk::transpose(&shape(0), &order)),
             Op::Gather => Self::Gather(row_length(&shape(0))),

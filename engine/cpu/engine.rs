@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
+use super::packs::Packs;
 use super::prepare::Prepared;
 use crate::error::{Error, Result};
 use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
@@ -27,6 +28,7 @@ struct Loaded {
     activations: Arena,
     gradients: Vec<Arena>,
     spare: Arena,
+    packs: Packs,
 }
 
 struct Binding {
@@ -204,7 +206,10 @@ impl Engine {
             kernel.run(&context);
             start.elapsed().as_secs_f64()
         };
-        Ok(self.pool.install(|| loaded.kernels.iter().map(time).collect()))
+        Ok(self.pool.install(|| {
+            loaded.packs.fill(&context);
+            loaded.kernels.iter().map(time).collect()
+        }))
     }
 
     /// The outputs of all steps run: for each output of the graph, its numbers for each step, or the rows of
@@ -277,13 +282,18 @@ fn check_input(tensor: &Tensor, input: &Input, rows: usize) -> Result<()> {
 impl Loaded {
     fn new(program: Program) -> Self {
         let mut spare = 0;
-        let kernels: Vec<Prepared> =
-            program.kernels.iter().map(|kernel| Prepared::new(&program, kernel, &mut spare)).collect();
+        let packs = Packs::new(&program);
+        let kernels: Vec<Prepared> = program
+            .kernels
+            .iter()
+            .map(|kernel| Prepared::new(&program, kernel, &packs, &mut spare))
+            .collect();
         let packed = |i| program.gradients.iter().find(|(id, _)| id.0 == i).map_or(0, |&(_, words)| words);
         Self {
             activations: Arena::new(program.activation_words),
             gradients: (0..program.graph.variables.len()).map(|i| Arena::new(packed(i))).collect(),
             spare: Arena::new(spare),
+            packs,
             kernels,
             program,
         }
@@ -307,6 +317,7 @@ impl Loaded {
             inputs: &binding.inputs,
             activations: &self.activations,
             spare: &self.spare,
+            packs: &self.packs,
             variables,
             gradients: &self.gradients,
             outputs: &binding.outputs,
@@ -315,6 +326,7 @@ impl Loaded {
 
     fn step(&self, binding: &Binding, step: &Step, variables: &[Arena]) {
         let context = self.context(binding, step, variables);
+        self.packs.fill(&context);
         self.kernels.iter().for_each(|kernel| kernel.run(&context));
     }
 }

@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::packs::Packs;
 use crate::graph::NodeId;
 use crate::schedule::{Memory, Place, Program, Step};
 use crate::tensor::Tensor;
@@ -104,6 +105,7 @@ pub(super) struct Context<'a> {
     pub(super) inputs: &'a [Arc<Tensor>],
     pub(super) activations: &'a Arena,
     pub(super) spare: &'a Arena,
+    pub(super) packs: &'a Packs,
     pub(super) variables: &'a [Arena],
     pub(super) gradients: &'a [Arena],
     pub(super) outputs: &'a [OutputBuffer],

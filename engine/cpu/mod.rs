@@ -13,6 +13,8 @@ mod memory;
 #[cfg(feature = "cpu")]
 mod movement;
 #[cfg(feature = "cpu")]
+mod packs;
+#[cfg(feature = "cpu")]
 mod prepare;
 #[cfg(feature = "cpu")]
 mod region;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::anchor::Anchor;
 use super::memory::{Address, Context, Space, address};
+use super::packs::Packs;
 use super::region::{BLOCK, Compiler, Extent, Region, reserve};
 use super::rows::Rows;
 use crate::graph::NodeId;
@@ -25,7 +26,7 @@ enum Task {
 
 impl Prepared {
     /// Prepares `kernel`; `spare` grows to the words it needs beyond those of the plan.
-    pub(super) fn new(program: &Program, kernel: &Kernel, spare: &mut usize) -> Self {
+    pub(super) fn new(program: &Program, kernel: &Kernel, packs: &Packs, spare: &mut usize) -> Self {
         let task = match kernel.work {
             Work::Elementwise { count } => {
                 let extent = Extent { full: count, rows: None };
@@ -37,7 +38,7 @@ impl Prepared {
                 let out = anchor_output(program, kernel, node, spare);
                 let extent = Extent { full: program.graph.shape(node).count(), rows: None };
                 let region = whole_region(program, kernel, Some((node, out)), extent);
-                Task::Anchored { anchor: Anchor::new(program, kernel, node, out), region }
+                Task::Anchored { anchor: Anchor::new(program, kernel, packs, node, out), region }
             }
         };
         check_disjoint(program, kernel);

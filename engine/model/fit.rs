@@ -72,6 +72,7 @@ impl Model {
         let mut callbacks = std::mem::take(&mut options.callbacks);
         let mut training = Training::new(self, session, (&pass, check.as_ref()));
         training.epochs = options.epochs;
+        training.initial_epoch = options.initial_epoch;
         training.shuffle = options.shuffle;
         training.seed = options.seed.unwrap_or(training.seed);
         let result = training.run(&mut callbacks).await;

@@ -14,6 +14,7 @@ pub(super) const BATCH_SIZE: usize = 32;
 /// ```
 pub struct FitOptions {
     pub(super) epochs: usize,
+    pub(super) initial_epoch: usize,
     pub(super) batch_size: usize,
     pub(super) shuffle: bool,
     pub(super) validation_data: Option<(Tensors, Tensors)>,
@@ -37,6 +38,7 @@ impl FitOptions {
     pub fn new() -> Self {
         Self {
             epochs: 1,
+            initial_epoch: 0,
             batch_size: BATCH_SIZE,
             shuffle: true,
             validation_data: None,
@@ -54,6 +56,13 @@ impl FitOptions {
     /// How often all samples are seen. Default 1.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
+        self
+    }
+
+    /// The number of the first epoch, counted from 0: those before it are done already, and [`FitOptions::epochs`] counts
+    /// them. Default 0.
+    pub fn initial_epoch(mut self, epoch: usize) -> Self {
+        self.initial_epoch = epoch;
         self
     }
 
@@ -128,6 +137,10 @@ impl FitOptions {
         check_batch_size("fit", self.batch_size)?;
         if self.epochs == 0 {
             return Err(Error::argument("fit", "epochs", 0, "at least 1"));
+        }
+        if self.initial_epoch >= self.epochs {
+            let expected = format!("below epochs, which is {}", self.epochs);
+            return Err(Error::argument("fit", "initial_epoch", self.initial_epoch, expected));
         }
         if !(0.0..1.0).contains(&self.validation_split) {
             let found = self.validation_split;

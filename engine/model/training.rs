@@ -20,6 +20,7 @@ pub struct Training<'a> {
     pub(super) pass: &'a Pass,
     pub(super) check: Option<&'a Pass>,
     pub(super) epochs: usize,
+    pub(super) initial_epoch: usize,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
     done: usize,
@@ -131,13 +132,25 @@ impl<'a> Training<'a> {
     ) -> Self {
         let ((pass, check), seed) = (passes, model.seed);
         let losses = Vec::new();
-        Self { model, session, pass, check, epochs: 1, seed, shuffle: true, done: 0, losses, stopped: false }
+        Self {
+            model,
+            session,
+            pass,
+            check,
+            epochs: 1,
+            initial_epoch: 0,
+            seed,
+            shuffle: true,
+            done: 0,
+            losses,
+            stopped: false,
+        }
     }
 
     pub(super) async fn run(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<History> {
         let mut history = History::default();
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(self))?;
-        for epoch in 0..self.epochs {
+        for epoch in self.initial_epoch..self.epochs {
             let logs = self.epoch(epoch, callbacks).await?;
             history.push(logs, &self.losses);
             if self.stopped {

@@ -1,10 +1,13 @@
 //! Roots to kernels: each root joins a kernel that already has what it reads, or starts one.
 
+mod join;
+
 use std::collections::{BTreeSet, HashMap};
 
 use crate::graph::{Graph, NodeId, Op, VariableId};
-use crate::tensor::{Dim, Shape};
+use crate::tensor::Dim;
 
+use super::order::Queue;
 use super::program::{Destination, Region, Store, storage};
 use super::roots::{Layout, is_anchor, is_resident, is_row_reduction, layout};
 
@@ -36,6 +39,15 @@ pub(super) struct Groups<'a> {
     pub owner: HashMap<NodeId, usize>,
     /// The roots that read each root.
     users: HashMap<NodeId, BTreeSet<NodeId>>,
+    /// The kernels whose results each kernel reads, so far.
+    before: Vec<BTreeSet<usize>>,
+    /// Kernels that reduce along rows: any of their shape may join.
+    along_rows: BTreeSet<usize>,
+    /// Kernels that give variables their next values.
+    updating: BTreeSet<usize>,
+    /// Values that a pack collects, and values assigned to variables.
+    packed: BTreeSet<NodeId>,
+    assigned: BTreeSet<NodeId>,
     /// Roots that join no other, since the kernel that they would make binds too much.
     alone: BTreeSet<NodeId>,
 }
@@ -43,32 +55,50 @@ pub(super) struct Groups<'a> {
 /// Storage buffers a kernel may bind; WebGPU promises no more.
 const MAX_BUFFERS: usize = 8;
 
+/// So many kernels that bind too much are not split one at a time: each time all roots are joined anew.
+const MANY_CROWDED: usize = 12;
+
 impl<'a> Groups<'a> {
     /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are those of `alone` in any case. If
     /// `careful`, kernels that would wait for each other are parted.
     pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool, alone: Vec<NodeId>, careful: bool) -> Self {
-        let (groups, owner, users) = (Vec::new(), HashMap::new(), HashMap::new());
-        let mut this = Self { graph, root, groups, owner, users, alone: alone.into_iter().collect() };
+        let packs = graph.nodes.iter().filter(|n| matches!(n.op, Op::Pack { .. }));
+        let packed = packs.flat_map(|n| &n.inputs).map(|&n| storage(graph, n)).collect();
+        let assigned = graph.assigns.iter().map(|assign| storage(graph, assign.value)).collect();
+        let alone = alone.into_iter().collect();
+        let mut this = Self { root, packed, assigned, alone, ..Self::empty(graph) };
         loop {
             this.join_roots(fuse);
-            let elsewhere = this.read_elsewhere();
-            let crowded = (0..this.groups.len()).find(|&i| this.bindings(i, &elsewhere) > MAX_BUFFERS);
-            let parted = crowded.is_some_and(|index| this.split(index)) || (careful && this.break_circles());
+            let parted = this.split_crowded() || (careful && this.break_circles());
             if !parted {
                 return this;
             }
         }
     }
 
+    fn empty(graph: &'a Graph) -> Self {
+        Self {
+            graph,
+            root: Vec::new(),
+            groups: Vec::new(),
+            owner: HashMap::new(),
+            users: HashMap::new(),
+            before: Vec::new(),
+            along_rows: BTreeSet::new(),
+            updating: BTreeSet::new(),
+            packed: BTreeSet::new(),
+            assigned: BTreeSet::new(),
+            alone: BTreeSet::new(),
+        }
+    }
+
     /// The kernels that wait for each other: by what one reads and the other computes, or reads and the other overwrites.
     pub fn circle(&self) -> BTreeSet<usize> {
-        let before = self.waits();
-        let mut waiting: BTreeSet<usize> = (0..self.groups.len()).collect();
-        loop {
-            let ready = |i: &usize| before[*i].iter().all(|b| !waiting.contains(b));
-            let Some(next) = waiting.iter().copied().find(ready) else { return waiting };
-            waiting.remove(&next);
+        let mut queue = Queue::new(self.waits());
+        while let Some(&next) = queue.ready.first() {
+            queue.run(next);
         }
+        queue.waiting
     }
 
     /// Parts kernels that wait for each other. False if there are none.
@@ -84,6 +114,9 @@ impl<'a> Groups<'a> {
     fn join_roots(&mut self, fuse: bool) {
         self.groups.clear();
         self.owner.clear();
+        self.before.clear();
+        self.along_rows.clear();
+        self.updating.clear();
         self.find_users();
         let roots: Vec<NodeId> = self.graph.ids().filter(|id| self.root[id.0]).collect();
         for id in roots {
@@ -95,11 +128,24 @@ impl<'a> Groups<'a> {
                 }
                 None => self.start(id),
             };
-            self.groups[index].roots.push(id);
-            self.owner.insert(id, index);
+            self.add(index, id);
         }
         if fuse {
             self.join_bias_gradients();
+        }
+    }
+
+    /// Puts root `id` into kernel `index`.
+    fn add(&mut self, index: usize, id: NodeId) {
+        self.groups[index].roots.push(id);
+        self.owner.insert(id, index);
+        let owners = self.owners(&self.root_reads(id), index);
+        self.before[index].extend(owners);
+        if matches!(self.groups[index].domain, Domain::Rows { .. }) {
+            self.along_rows.insert(index);
+        }
+        if self.assigned.contains(&id) {
+            self.updating.insert(index);
         }
     }
 
@@ -118,6 +164,34 @@ impl<'a> Groups<'a> {
     fn overwrites(&self, store: &Store, reads: &BTreeSet<NodeId>) -> bool {
         let Destination::Variable(variable) = store.to else { return false };
         reads.iter().any(|&read| self.graph.node(read).op == Op::Variable(variable))
+    }
+
+    /// Makes kernels that bind too much smaller at the next try. Few are split one at a time, which parts the least; of many,
+    /// as in the time steps of a recurrence, all that share no value with each other. False if there are none.
+    fn split_crowded(&mut self) -> bool {
+        let elsewhere = self.read_elsewhere();
+        let crowded = (0..self.groups.len()).filter(|&i| self.bindings(i, &elsewhere) > MAX_BUFFERS);
+        let crowded: Vec<usize> = crowded.collect();
+        if crowded.len() < MANY_CROWDED {
+            return crowded.first().is_some_and(|&index| self.split(index));
+        }
+        let mut touched = BTreeSet::new();
+        for index in crowded {
+            let values = self.values(index);
+            if touched.is_disjoint(&values) && self.split(index) {
+                touched.extend(values);
+            }
+        }
+        !touched.is_empty()
+    }
+
+    /// What kernel `index` computes, and what it reads that other kernels compute.
+    fn values(&self, index: usize) -> BTreeSet<NodeId> {
+        let roots = &self.groups[index].roots;
+        let mut values = self.inlined(roots);
+        values.extend(roots.iter().copied().chain(self.reads(index)));
+        values.retain(|&n| !self.graph.node(n).op.is_immediate() && !is_resident(self.graph, n));
+        values
     }
 
     /// Makes kernel `index` smaller at the next try: its roots part, or its one root computes less at once.
@@ -148,19 +222,24 @@ impl<'a> Groups<'a> {
     fn find_users(&mut self) {
         self.users.clear();
         for id in self.graph.ids().filter(|id| self.root[id.0]) {
-            let anchor = is_anchor(self.graph, id);
-            let operands = if anchor { self.graph.node(id).inputs.clone() } else { Vec::new() };
-            let reads =
-                self.leaves(&[id]).into_iter().chain(operands.into_iter().map(|n| storage(self.graph, n)));
-            for read in reads.filter(|n| *n != id).collect::<Vec<_>>() {
+            for read in self.root_reads(id).into_iter().filter(|n| *n != id) {
                 self.users.entry(read).or_default().insert(id);
             }
         }
     }
 
+    /// What root `id` reads from memory: its operands if it is an anchor, else its leaves.
+    fn root_reads(&self, id: NodeId) -> BTreeSet<NodeId> {
+        if is_anchor(self.graph, id) {
+            return self.graph.node(id).inputs.iter().map(|&n| storage(self.graph, n)).collect();
+        }
+        self.leaves(&[id])
+    }
+
     fn start(&mut self, id: NodeId) -> usize {
         let anchor = is_anchor(self.graph, id).then_some(id);
         self.groups.push(Group { anchor, domain: self.own_domain(id), roots: Vec::new(), bias: None });
+        self.before.push(BTreeSet::new());
         self.groups.len() - 1
     }
 
@@ -171,134 +250,19 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The latest kernel that root `id` can join, and the domain that the kernel then has.
-    fn find_host(&self, id: NodeId) -> Option<(usize, Domain)> {
-        let leaves = self.leaves(&[id]);
-        (0..self.groups.len()).rev().find_map(|index| {
-            let domain = self.joined_domain(index, id, &leaves)?;
-            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= MAX_BUFFERS;
-            let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
-                Some(&other) if other != index => !self.depends(other, index),
-                _ => true,
-            });
-            (fits && acyclic).then_some((index, domain))
-        })
-    }
-
-    /// The domain of kernel `index` with root `id` in it, if the two go together.
-    fn joined_domain(&self, index: usize, id: NodeId, leaves: &BTreeSet<NodeId>) -> Option<Domain> {
-        let group = &self.groups[index];
-        let produced = leaves.iter().any(|leaf| self.owner.get(leaf) == Some(&index));
-        let count = self.graph.shape(id).count();
-        match (group.domain, self.own_domain(id)) {
-            (Domain::Elements(n), Domain::Elements(m)) => {
-                let fits = produced || self.updates_together(index, id);
-                (fits && n == m).then_some(group.domain)
-            }
-            (Domain::Elements(n), Domain::Rows { rows, columns }) => {
-                let whole = n == product(rows, columns);
-                (produced && group.anchor.is_none() && whole).then_some(Domain::Rows { rows, columns })
-            }
-            (Domain::Rows { rows, columns }, Domain::Elements(_)) => {
-                let fits = count == rows || count == product(rows, columns);
-                (produced && fits).then_some(group.domain)
-            }
-            (rows, other) => (rows == other).then_some(rows),
-        }
-    }
-
-    /// Whether kernel `index` and root `id` both give variables their next values: an optimizer's slots are one kernel.
-    fn updates_together(&self, index: usize, id: NodeId) -> bool {
-        let assigned =
-            |root: NodeId| self.graph.assigns.iter().any(|assign| storage(self.graph, assign.value) == root);
-        let group = &self.groups[index];
-        group.anchor.is_none() && assigned(id) && group.roots.iter().any(|&root| assigned(root))
-    }
-
-    /// Whether all that `id` reads of kernel `index` lies in the same element or the same row.
-    fn reads_same_rows(&self, index: usize, id: NodeId, domain: Domain) -> bool {
-        let full = match domain {
-            Domain::Elements(n) => n,
-            Domain::Rows { rows, columns } => product(rows, columns),
-        };
-        let inlined = self.inlined(&[id]);
-        let moved = moved(self.graph, &inlined);
-        inlined.iter().all(|&node| {
-            let shape = self.graph.shape(node);
-            self.graph.node(node).inputs.iter().all(|&input| {
-                let here = self.owner.get(&storage(self.graph, input)) == Some(&index);
-                let from = self.graph.shape(input);
-                let same = from.count() == shape.count() || from.count() == Dim::fixed(1);
-                let reduced = is_row_reduction(self.graph, node) && from.count() == full;
-                !here || (!moved.contains(&input) && (same || reduced || stretches_rows(from, shape)))
-            })
-        })
-    }
-
-    /// Bindings that kernel `index` would need with root `id` in it.
-    fn buffers(&self, index: usize, id: NodeId) -> usize {
-        let group = &self.groups[index];
-        let mut roots = group.roots.clone();
-        roots.push(id);
-        let reads: BTreeSet<NodeId> =
-            self.leaves(&roots).into_iter().filter(|n| !roots.contains(n)).collect();
-        let inputs = reads.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
-        let operands = group.anchor.map_or(0, |a| self.graph.node(a).inputs.len());
-        let stores: usize = roots.iter().map(|&n| self.stored(index, &roots, n, &reads)).sum();
-        reads.len() + inputs + operands + stores
-    }
-
-    /// How often root `node` of kernel `index` will be written. A reader that is in no kernel yet and walks
-    /// over the same elements is expected to join.
-    fn stored(&self, index: usize, roots: &[NodeId], node: NodeId, reads: &BTreeSet<NodeId>) -> usize {
-        let outside = |user: &NodeId| match self.owner.get(user) {
-            Some(&owner) => owner != index,
-            None => {
-                !roots.contains(user) && (is_anchor(self.graph, *user) || !self.walks_alike(index, *user))
-            }
-        };
-        let read = self.users.get(&node).is_some_and(|users| users.iter().any(outside));
-        let packed = self.graph.nodes.iter().any(|n| {
-            matches!(n.op, Op::Pack { .. }) && n.inputs.iter().any(|&i| storage(self.graph, i) == node)
-        });
-        let stores = self.stores(node, &BTreeSet::new());
-        usize::from(read || packed) + stores.iter().filter(|store| !self.overwrites(store, reads)).count()
-    }
-
-    fn walks_alike(&self, index: usize, id: NodeId) -> bool {
-        let count = self.graph.shape(id).count();
-        match (self.groups[index].domain, self.own_domain(id)) {
-            (Domain::Rows { rows, columns }, Domain::Elements(n)) => n == rows || n == product(rows, columns),
-            (Domain::Elements(n), Domain::Elements(_)) => n == count,
-            (Domain::Elements(n), Domain::Rows { rows, columns }) => n == product(rows, columns),
-            (mine, other) => mine == other,
-        }
-    }
-
-    /// Whether kernel `from` reads, at any remove, what kernel `on` computes.
-    fn depends(&self, from: usize, on: usize) -> bool {
-        let mut seen = vec![false; self.groups.len()];
-        let mut stack = vec![from];
-        while let Some(index) = stack.pop() {
-            if index == on {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[index], true) {
-                stack.extend(self.predecessors(index));
-            }
-        }
-        false
-    }
-
     /// The kernels whose results kernel `index` reads.
     pub fn predecessors(&self, index: usize) -> BTreeSet<usize> {
-        let reads = self.reads(index);
+        self.owners(&self.reads(index), index)
+    }
+
+    /// The kernels but `index` that compute `reads`.
+    fn owners(&self, reads: &BTreeSet<NodeId>, index: usize) -> BTreeSet<usize> {
         let packed = reads.iter().flat_map(|&n| match self.graph.node(n).op {
-            Op::Pack { .. } => self.graph.node(n).inputs.clone(),
-            _ => Vec::new(),
+            Op::Pack { .. } => self.graph.node(n).inputs.as_slice(),
+            _ => &[],
         });
-        let direct = reads.iter().copied();
-        let owners = direct.chain(packed).filter_map(|n| self.owner.get(&storage(self.graph, n)).copied());
+        let owners = reads.iter().chain(packed);
+        let owners = owners.filter_map(|&n| self.owner.get(&storage(self.graph, n)).copied());
         owners.filter(|&other| other != index).collect()
     }
 
@@ -433,9 +397,7 @@ impl<'a> Groups<'a> {
     /// The values that a kernel other than their own reads, or that a pack collects.
     pub fn read_elsewhere(&self) -> BTreeSet<NodeId> {
         let mut read: BTreeSet<NodeId> = (0..self.groups.len()).flat_map(|i| self.reads(i)).collect();
-        for node in self.graph.nodes.iter().filter(|n| matches!(n.op, Op::Pack { .. })) {
-            read.extend(node.inputs.iter().map(|&n| storage(self.graph, n)));
-        }
+        read.extend(&self.packed);
         read
     }
 }
@@ -455,14 +417,4 @@ pub(super) fn moved(graph: &Graph, region: &BTreeSet<NodeId>) -> BTreeSet<NodeId
 /// `rows · columns`, of which at most one contains the batch.
 pub(super) fn product(rows: Dim, columns: Dim) -> Dim {
     Dim { factor: rows.factor * columns.factor, batch: rows.batch || columns.batch }
-}
-
-/// Whether broadcasting `from` to `to` repeats each element along consecutive elements only.
-fn stretches_rows(from: &Shape, to: &Shape) -> bool {
-    let extra = to.rank().saturating_sub(from.rank());
-    let stretched: Vec<bool> = (0..to.rank())
-        .filter(|&i| !to.0[i].is_one())
-        .map(|i| i < extra || from.0[i - extra].is_one())
-        .collect();
-    stretched.is_sorted()
 }

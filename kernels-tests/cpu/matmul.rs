@@ -1,6 +1,6 @@
 //! Products against a plain triple loop.
 
-use super::super::{Matmul, matmul};
+use super::super::{Factor, Matmul, matmul, matmul_packed, pack};
 use super::{Random, Sum, assert_epilogue, assert_within, at_every_level};
 
 fn reference(a: &[f32], b: &[f32], shape: Matmul) -> Vec<Sum> {
@@ -111,6 +111,29 @@ fn a_row_with_nan_or_infinity_and_no_other_row_shows_it() {
                         if i == 1 { row.iter().all(shows) } else { row.iter().all(|c| c.is_finite()) };
                     assert!(holds, "{bad} in row 1 of {m}x{n}x{k}: row {i} is {row:?}");
                 }
+            }
+        }
+    }
+}
+
+fn packed_product(a: &[f32], b: &[f32], shape: Matmul) -> Vec<f32> {
+    let factor = Factor { terms: shape.k, columns: shape.n, transposed: shape.transpose_b };
+    let mut panels = vec![f32::NAN; factor.packed_length()];
+    pack(b, factor, &mut panels);
+    let mut c = vec![f32::NAN; shape.m * shape.n];
+    matmul_packed(a, &panels, &mut c, shape, None);
+    c
+}
+
+#[test]
+fn products_with_a_packed_factor() {
+    let mut random = Random(9);
+    for [m, n, k] in [[1, 33, 63], [7, 16, 128], [32, 512, 128], [33, 127, 513], [129, 31, 257]] {
+        for shape in turned(m, n, k) {
+            let (a, b) = (random.numbers(m * k), random.numbers(k * n));
+            let expected = reference(&a, &b, shape);
+            for c in at_every_level(&format!("packed {shape:?}"), || packed_product(&a, &b, shape)) {
+                assert_within(&c, &expected, &format!("packed {shape:?}"));
             }
         }
     }

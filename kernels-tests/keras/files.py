@@ -4,7 +4,7 @@
 `.weights.h5`, into the folder `files`, with samples, predictions and the losses of three more full-batch steps in `files/golden.json`.
 `python files.py tf` does the same with tf_keras, `.h5` alone, into `files/golden_tf.json`.
 `python files.py open FILE…` prints, as JSON, what Keras predicts with files that gradus wrote, and the losses of three
-more steps. With KERAS_LIBRARY=tf_keras that is tf_keras. Samples are those of the golden files.
+more steps where the file is a `.keras`. Samples are those of the golden files.
 
 Written with Keras 3.15.1 (JAX) and tf_keras 2.21.0.
 """
@@ -23,7 +23,7 @@ ROWS = 4
 
 
 def library():
-    if "tf" in sys.argv[1:2] or os.environ.get("KERAS_LIBRARY") == "tf_keras":
+    if "tf" in sys.argv[1:2]:
         import tf_keras as keras
     else:
         import keras
@@ -220,7 +220,9 @@ def open_files(keras, paths):
         x, y = restored(case["x"]), restored(case["y"])
         model = keras.models.load_model(path)
         predictions = outputs(model, x)
-        found[os.path.basename(path)] = {"predictions": predictions, "losses": losses(model, x, y, 3)}
+        trains = path.endswith(".keras")
+        found[os.path.basename(path)] = {
+            "predictions": predictions, "losses": losses(model, x, y, 3) if trains else None}
     print(json.dumps(found))
 
 

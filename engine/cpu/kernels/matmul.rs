@@ -20,6 +20,8 @@ const TINY: usize = 2048;
 const SLAB: usize = 4 << 20;
 /// Pieces of work aimed at where there is enough of it.
 const PIECES: usize = 16;
+/// Rows of the smallest piece of a product whose right factor lies packed.
+const ROWS_OF_PACKED: usize = 8;
 
 /// The sizes of a product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +57,58 @@ pub(crate) fn matmul(a: &[f32], b: &[f32], c: &mut [f32], shape: Matmul, epilogu
         Way::Transposed => by_rows_transposed(&product, c, epilogue),
         Way::Terms => by_terms(&product, c, epilogue),
     }
+}
+
+/// A right factor that is packed once for several products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Factor {
+    /// Rows: terms of each sum.
+    pub(crate) terms: usize,
+    pub(crate) columns: usize,
+    /// It is stored as `[columns, terms]`.
+    pub(crate) transposed: bool,
+}
+
+impl Factor {
+    /// Numbers that it takes packed.
+    pub(crate) fn packed_length(&self) -> usize {
+        panels_length(&Tiles::of(Level::current()), self.terms, self.columns)
+    }
+}
+
+/// Packs `b` for [`matmul_packed`].
+pub(crate) fn pack(b: &[f32], factor: Factor, to: &mut [f32]) {
+    let Factor { terms: k, columns: n, transposed } = factor;
+    let stored = |column| View { data: b, row: column, column: 1 };
+    let b = if transposed { stored(k).transposed() } else { stored(n) };
+    let level = Level::current();
+    let tiles = Tiles::of(level);
+    let product = Product { a: View { data: &[], ..b }, b, m: 0, n, k, level, tiles, in_place: 0 };
+    for_pieces(to, tiles.columns() * k, 8 * k * n, |number, panel| product.pack_panel(number, panel));
+}
+
+/// As [`matmul`], with the right factor from [`pack`]: blocks of rows.
+pub(crate) fn matmul_packed(
+    a: &[f32],
+    panels: &[f32],
+    c: &mut [f32],
+    shape: Matmul,
+    epilogue: Option<Epilogue<'_>>,
+) {
+    let Matmul { m, n, k, .. } = shape;
+    assert_eq!([a.len(), c.len()], [m * k, m * n], "lengths for {shape:?}");
+    let a = View { data: a, row: if shape.transpose_a { m } else { k }, column: 1 };
+    let a = if shape.transpose_a { a.transposed() } else { a };
+    let level = Level::current();
+    let product =
+        Product { a, b: View { data: &[], ..a }, m, n, k, level, tiles: Tiles::of(level), in_place: 0 };
+    let rows = m.div_ceil(PIECES).max(ROWS_OF_PACKED);
+    for_pieces(c, rows * n, product.work(), |piece, block| {
+        product.rows(piece * rows, block.len() / n).compute(panels, block, n, false);
+        if let Some(epilogue) = epilogue {
+            epilogue(piece * rows * n, block);
+        }
+    });
 }
 
 /// A product to compute.

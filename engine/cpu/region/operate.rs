@@ -69,10 +69,15 @@ impl Body for Operation<'_> {
     }
 }
 
+// Bare loops: a `for_each` with a long body becomes a function of its own, which is not compiled for the level.
 #[inline(always)]
 fn map(a: Operand<'_>, out: &mut [f32], f: impl Fn(f32) -> f32) {
     match a {
-        Operand::Slice(a) => out.iter_mut().zip(a).for_each(|(out, &a)| *out = f(a)),
+        Operand::Slice(a) => {
+            for (out, &a) in out.iter_mut().zip(a) {
+                *out = f(a);
+            }
+        }
         Operand::One(a) => out.fill(f(a)),
     }
 }
@@ -81,7 +86,9 @@ fn map(a: Operand<'_>, out: &mut [f32], f: impl Fn(f32) -> f32) {
 fn zip(a: Operand<'_>, b: Operand<'_>, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match (a, b) {
         (Operand::Slice(a), Operand::Slice(b)) => {
-            out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&a, &b))| *out = f(a, b));
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = f(a, b);
+            }
         }
         (a, Operand::One(b)) => map(a, out, |a| f(a, b)),
         (Operand::One(a), b) => map(b, out, |b| f(a, b)),

@@ -35,11 +35,17 @@ impl Model {
         if self.step == 0 && self.remembered.is_none() {
             return Ok(Some(state));
         }
+        let every =
+            optimizers::config(optimizer)["config"]["gradient_accumulation_steps"].as_u64().unwrap_or(1);
+        let last = optimizer.remembered(self.step / every.max(1));
         let order = self.slot_order()?;
         let arenas = pollster::block_on(self.slot_arenas())?;
         for (parameter, slot) in order {
             let values = &arenas[slot][parameter.offset..][..parameter.len()];
             state.push(Tensor::f32(&parameter.shape, values.to_vec())?);
+        }
+        for number in last {
+            state.push(Tensor::f32(&[], vec![number])?);
         }
         Ok(Some(state))
     }

@@ -134,6 +134,11 @@ pub trait Optimizer: Send + Sync + Debug {
         Vec::new()
     }
 
+    /// Numbers that Keras keeps behind the slots after `update` updates; here they follow from `update` alone.
+    fn remembered(&self, _update: u64) -> Vec<f32> {
+        Vec::new()
+    }
+
     /// Numbers of update `update`, counted from 1, that [`Optimizer::update`] takes as graph scalars besides
     /// `learning_rate`, which is `rate`.
     fn scalars(&self, _update: u64, _rate: f64) -> Vec<(&'static str, f32)> {

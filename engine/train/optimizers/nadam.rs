@@ -93,6 +93,10 @@ impl Optimizer for Nadam {
         vec![Slot::new("momentum"), Slot::new("velocity")]
     }
 
+    fn remembered(&self, update: u64) -> Vec<f32> {
+        vec![self.product(update) as f32]
+    }
+
     fn scalars(&self, update: u64, rate: f64) -> Vec<(&'static str, f32)> {
         let share = |t: u64| self.beta_1 * (1.0 - 0.5 * DECAY.powf(t as f64));
         let product = self.product(update);
