@@ -14,7 +14,7 @@ use super::output::Output;
 pub struct Convert {
     #[command(flatten)]
     model: ModelFile,
-    /// Where it goes, in the format of the name: .keras, .h5, .onnx or .json for the model, .weights.h5 or .safetensors for its weights
+    /// Where it goes, in the format of the name: .keras, .h5 or .json for the model, .weights.h5 or .safetensors for its weights
     out: PathBuf,
 }
 

@@ -10,6 +10,7 @@ pub mod keras_variables;
 pub mod keras_weights;
 pub mod npy;
 pub mod npz;
+pub mod safetensors;
 
 use std::ffi::OsString;
 use std::fs;

@@ -23,6 +23,8 @@ mod profile;
 mod progress;
 mod report;
 mod run;
+#[cfg(feature = "hdf5")]
+mod safetensors;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]

@@ -168,8 +168,8 @@ impl Model {
         root.write(path)
     }
 
-    /// Writes all weights to `path`, whole or not at all: in Keras 3's layout if the name ends in `.weights.h5`, else in
-    /// that of Keras's older `model.h5`.
+    /// Writes all weights to `path`, whole or not at all: in Keras 3's layout if the name ends in `.weights.h5`, as
+    /// safetensors under Keras's names if it ends in `.safetensors`, else in the layout of Keras's older `model.h5`.
     ///
     /// # Errors
     /// If the model is not built yet, or the file cannot be written.
@@ -181,14 +181,18 @@ impl Model {
     /// Writes `weights`, which are this model's.
     pub(in crate::model) fn write_weights(&self, path: impl AsRef<Path>, weights: Vec<Tensor>) -> Result<()> {
         let path = path.as_ref();
+        if is_safetensors(path) {
+            return self.write_safetensors(path, weights);
+        }
         if path.to_string_lossy().to_lowercase().ends_with(".weights.h5") {
             return keras_variables::tree(&self.variables(&weights))?.write(path);
         }
         keras_weights::write(path, &self.named_layers(weights))
     }
 
-    /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`, or
-    /// `.keras`. Layers are matched in order, those without weights left out, as in Keras.
+    /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`,
+    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors`,
+    /// matched by name.
     ///
     /// # Errors
     /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
@@ -196,6 +200,9 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.check_built("load_weights")?;
+        if is_safetensors(path) {
+            return self.take_safetensors(path);
+        }
         let mut start = [0; 4];
         let is_zip =
             fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == ZIP;
@@ -303,6 +310,10 @@ impl Model {
         }
         Ok(())
     }
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 /// What early versions of `.weights.h5` called `layers`.
