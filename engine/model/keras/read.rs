@@ -204,9 +204,9 @@ fn sources(layer: &str, call: &Value) -> Result<Vec<(String, usize)>> {
     if let Some(call) = call.as_object() {
         collect(call.get("args").unwrap_or(&Value::Null), &mut found);
         let options = call.get("kwargs").and_then(Value::as_object);
-        for (key, value) in
-            options.into_iter().flatten().filter(|(_, value)| !value.is_null() && **value != json!(false))
-        {
+        let given =
+            options.into_iter().flatten().find(|(_, value)| !value.is_null() && **value != json!(false));
+        if let Some((key, value)) = given {
             let expected = "absent: layers are called on values alone";
             return Err(Error::argument(
                 format!("layer {layer:?}"),
