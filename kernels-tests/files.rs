@@ -204,3 +204,32 @@ fn keras_reads_what_gradus_writes() -> Result<()> {
     }
     Ok(())
 }
+
+/// Files cut short or with bytes changed, here and there: an error or a model, never a panic. `GRADUS_MUTATIONS` sets how
+/// many; by default 300.
+#[test]
+fn damaged_models_are_refused_without_a_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let count = std::env::var("GRADUS_MUTATIONS").map_or(300, |count| count.parse().unwrap());
+    let files = ["series.keras", "graph.keras", "words.h5", "volumes_tf.h5", "recurrent.weights.h5"];
+    let originals = files.map(|name| (name, std::fs::read(folder().join(name)).unwrap()));
+    let mut refused = 0;
+    for number in 0..count {
+        let draw = |word: u32| philox([number, word, 0, 0], [11, 0]);
+        let (name, original) = &originals[number as usize % originals.len()];
+        let mut bytes = original.clone();
+        if draw(0)[0] % 3 == 0 {
+            bytes.truncate(draw(0)[1] as usize % bytes.len());
+        } else {
+            for flip in 1..2 + draw(0)[2] % 8 {
+                let [at, value, ..] = draw(flip);
+                let at = at as usize % bytes.len();
+                bytes[at] = value as u8;
+            }
+        }
+        let path = directory.path().join(name);
+        std::fs::write(&path, &bytes).unwrap();
+        refused += usize::from(Model::load(&path).is_err());
+    }
+    assert!(refused * 2 > count as usize, "{refused} of {count} refused");
+}
