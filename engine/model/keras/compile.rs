@@ -38,7 +38,7 @@ impl Model {
     /// The compile settings as Keras holds them, if the model is compiled for losses.
     ///
     /// # Errors
-    /// None so far.
+    /// If the model has several optimizers, which Keras's settings have no place for.
     pub fn compile_config(&self) -> Result<Option<Value>> {
         let Some(compiled) = &self.compiled else { return Ok(None) };
         let Goal::Objectives(objectives) = &compiled.goal else { return Ok(None) };
