@@ -72,7 +72,8 @@ pub struct Fit {
     /// Folder for a picture of each curve
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
-    /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all
+    /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all: with the optimizer, loss and
+    /// metrics of that run, whatever is given here
     #[arg(long, requires = "save")]
     resume: bool,
 }
@@ -148,7 +149,8 @@ impl Fit {
     /// The compiled model, and whether it goes on from an earlier run.
     fn start(&self) -> Result<(Model, bool)> {
         if let Some(path) = self.save.as_ref().filter(|path| self.resume && path.exists()) {
-            let model = self.device.take(Model::load(path)?)?;
+            let mut model = self.device.take(Model::load(path)?)?;
+            self.set_rate(&mut model)?;
             return Ok((model, true));
         }
         let mut model = self.model.open_on(&self.device)?;
@@ -158,10 +160,12 @@ impl Fit {
         if !compile(&mut model, &self.settings, self.optimizer.as_deref())? {
             bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
         }
-        if let Some(rate) = self.learning_rate {
-            model.set_learning_rate(rate)?;
-        }
+        self.set_rate(&mut model)?;
         Ok((model, false))
+    }
+
+    fn set_rate(&self, model: &mut Model) -> Result<()> {
+        Ok(self.learning_rate.map_or(Ok(()), |rate| model.set_learning_rate(rate))?)
     }
 
     fn options(&self, done: usize, quiet: bool) -> Result<FitOptions> {
