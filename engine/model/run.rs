@@ -84,11 +84,17 @@ impl Model {
         x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Tensor> {
-        if self.outputs.len() > 1 {
-            let expected = "1: call `predict_each`";
-            return Err(Error::argument("predict", "number of outputs", self.outputs.len(), expected));
-        }
+        self.check_one_output("predict")?;
         Ok(self.predict_each_async(x, batch_size).await?.swap_remove(0))
+    }
+
+    pub(super) fn check_one_output(&self, call: &str) -> Result<()> {
+        match self.outputs.len() {
+            2.. => {
+                Err(Error::argument(call, "number of outputs", self.outputs.len(), "1: call `predict_each`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// [`Model::predict`] for models of several outputs: a tensor for each, in order.
@@ -115,9 +121,20 @@ impl Model {
         let examples = Examples::samples("predict", x.into())?;
         self.build_rows(&examples)?;
         let (outputs, _) = self.run(Purpose::Prediction, &examples, batch_size.into(), "predict").await?;
-        let shapes = self.output_shapes();
-        let tensors = outputs.into_iter().zip(shapes);
-        tensors.map(|(values, row)| Tensor::f32(&[&[examples.rows()], row].concat(), values)).collect()
+        self.as_tensors(outputs, examples.rows())
+    }
+
+    /// What the model gives for `x` in the midst of a run on `session`, which has its newest weights.
+    pub(super) async fn predict_in(&self, session: &mut Session, x: Tensors) -> Result<Vec<Tensor>> {
+        let examples = Examples::samples("predict", x)?;
+        self.check_inputs(&examples.row_shapes())?;
+        let (outputs, _) = self.run_in(session, Purpose::Prediction, &examples, BATCH_SIZE).await?;
+        self.as_tensors(outputs, examples.rows())
+    }
+
+    fn as_tensors(&self, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Tensor>> {
+        let tensors = outputs.into_iter().zip(self.output_shapes());
+        tensors.map(|(values, row)| Tensor::f32(&[&[rows], row].concat(), values)).collect()
     }
 
     /// The device that the model runs on and why, such as `CPU, 2 threads, AVX2 (no GPU adapter was found)`.
@@ -183,7 +200,8 @@ impl Model {
         batch_size: usize,
     ) -> Result<Pass> {
         let (stored, max_batch) = (examples.stored(), batch_size.min(examples.rows()));
-        let loaded = session.load(purpose, &stored, max_batch, || self.lower(purpose, &stored))?;
+        let given = (purpose, self.outputs.as_slice());
+        let loaded = session.load(given, &stored, max_batch, || self.lower(purpose, &stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
         Pass::new(session, loaded, reports, examples, batch_size)
     }
@@ -198,7 +216,7 @@ impl Model {
     }
 
     pub(super) fn build_rows(&mut self, examples: &Examples) -> Result<()> {
-        self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())
+        self.build_for(&examples.row_shapes())
     }
 
     async fn open(&self) -> Result<Session> {

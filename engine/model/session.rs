@@ -67,6 +67,8 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub purpose: Purpose,
+    /// The values that the model gives.
+    pub values: Vec<usize>,
     pub stored: Vec<Stored>,
     pub max_batch: usize,
     pub id: ProgramId,
@@ -188,17 +190,17 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose`, loaded unless it is already.
+    /// The program for `purpose` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
-        purpose: Purpose,
+        (purpose, values): (Purpose, &[usize]),
         stored: &[Stored],
         max_batch: usize,
         graph: impl FnOnce() -> Result<Graph>,
     ) -> Result<Loaded> {
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if loaded.stored == stored && loaded.max_batch == max_batch {
+            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (stored, max_batch, values) {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
@@ -210,8 +212,9 @@ impl Session {
         let (explanation, costs) = (program.explain(), program.costs());
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
-        let stored = stored.to_vec();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        let (values, stored) = (values.to_vec(), stored.to_vec());
+        let loaded =
+            Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

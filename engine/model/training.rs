@@ -7,6 +7,7 @@ use super::history::{History, Logs};
 use super::network::Model;
 use super::pass::Pass;
 use super::session::{Newer, Session};
+use super::tensors::Tensors;
 use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
@@ -93,6 +94,15 @@ impl Training<'_> {
     pub fn save_weights(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
         let weights = self.weights()?;
         self.model.write_weights(path, weights)
+    }
+
+    /// What the model of one output gives for samples `x` with the weights as they are now. Waits for the device.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model or hold NaN, the model has several outputs, or the device fails.
+    pub fn predict(&mut self, x: impl Into<Tensors>) -> Result<Tensor> {
+        self.model.check_one_output("predict")?;
+        Ok(wait("predict", self.model.predict_in(self.session, x.into()))?.swap_remove(0))
     }
 
     /// The means over the steps of this epoch that are done. Waits for the device.
