@@ -55,6 +55,8 @@ pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 #[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
 pub use model::RunReport;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model::callbacks::TensorBoard;
 pub use model::callbacks::{
     CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN,
 };

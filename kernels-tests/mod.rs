@@ -27,6 +27,8 @@ mod random_graphs;
 mod regions;
 mod shaders;
 mod signs_epoch;
+#[cfg(all(feature = "cpu", feature = "plots"))]
+mod tensorboard;
 mod trajectories;
 mod variables;
 mod weighting;
