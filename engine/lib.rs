@@ -27,6 +27,17 @@
 //! | [`cpu`] | the program on host threads, and the f64 interpreter of the graph |
 //! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |
 //! | [`graph`] | operations, shapes, differentiation |
+//!
+//! What happens is told to whoever subscribes by the crate [`tracing`]:
+//!
+//! | level | event | fields |
+//! | --- | --- | --- |
+//! | info | `device opened` | `device`: which, and why this one |
+//! | info | `epoch done` | `epoch`, counted from 0; `logs` |
+//! | debug | `program loaded` | `purpose`, `kernels`, `max_batch` |
+//! | debug | `pipelines compiled`, on a GPU | `new`: compiled now; `used`: in the program |
+//! | debug | `steps run` | `from`, `to`, `of`: the steps of the epoch |
+//! | trace | `steps submitted`, to a GPU | `steps` |
 #![warn(missing_docs)]
 
 pub mod cpu;

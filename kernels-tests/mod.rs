@@ -6,6 +6,8 @@ mod activations;
 mod conv;
 mod custom_step;
 mod differences;
+#[cfg(feature = "cpu")]
+mod events;
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod files;

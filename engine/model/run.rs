@@ -221,7 +221,9 @@ impl Model {
 
     async fn open(&self) -> Result<Session> {
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
-        Ok(Session::new(device.open().await?))
+        let opened = device.open().await?;
+        tracing::info!(device = opened.describe(), "device opened");
+        Ok(Session::new(opened))
     }
 
     /// How weights and what the optimizer remembers lie on the device.

@@ -212,6 +212,7 @@ impl Session {
         let (explanation, costs) = (program.explain(), program.costs());
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
+        tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
         let (values, stored) = (values.to_vec(), stored.to_vec());
         let loaded =
             Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };

@@ -192,6 +192,7 @@ impl<'a> Training<'a> {
             let outputs = check.run(self.session).await?;
             logs.insert_validation(check.logs(&outputs, check.count()));
         }
+        tracing::info!(epoch, %logs, "epoch done");
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
         Ok(logs)
     }
@@ -206,6 +207,7 @@ impl<'a> Training<'a> {
             let steps = self.steps_of(self.done..end)?;
             self.session.newer = Newer::Device;
             self.session.engine().run(self.pass.binding, &steps).await?;
+            tracing::debug!(from = self.done, to = end, of = count, "steps run");
             self.model.step += steps.len() as u64;
             self.done = end;
             if wanted.is_some() {

@@ -8,7 +8,7 @@ use crate::model::plot::escaped;
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#0f172a;max-width:1000px;margin:2em auto;padding:0 1em}\
 h1{font-size:1.6em}h2{font-size:1.2em;border-bottom:1px solid #dee4ec;margin-top:2em}\
 table{border-collapse:collapse}td,th{padding:.2em 1em .2em 0;text-align:left;vertical-align:top}\
-td{overflow-wrap:anywhere}td.number{font-variant-numeric:tabular-nums}\
+th{white-space:nowrap}td{overflow-wrap:anywhere}td.number{font-variant-numeric:tabular-nums}\
 pre{overflow-x:auto;font-size:.85em;line-height:1.2}svg{max-width:100%;height:auto;display:block;margin:1em 0}\
 caption{text-align:left;color:#475569}";
 
