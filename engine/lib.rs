@@ -39,6 +39,7 @@ pub mod model;
 pub mod schedule;
 pub mod train;
 
+mod cancellation;
 mod error;
 mod tensor;
 
@@ -51,6 +52,7 @@ struct Readme;
 #[path = "../kernels-tests/mod.rs"]
 mod kernels_tests;
 
+pub use cancellation::CancellationToken;
 pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 pub use model::callbacks::{
@@ -61,8 +63,8 @@ pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{
-    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Sequential,
-    SharedLayer, Symbol, Tensors, Training,
+    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Predictor,
+    Sequential, SharedLayer, Symbol, Tensors, Training,
 };
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

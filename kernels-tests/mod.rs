@@ -27,6 +27,8 @@ mod random_graphs;
 mod regions;
 mod shaders;
 mod signs_epoch;
+#[cfg(feature = "cpu")]
+mod threads;
 mod trajectories;
 mod variables;
 mod weighting;

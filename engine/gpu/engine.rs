@@ -9,6 +9,7 @@ use super::device::{Counters, Device};
 use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
 use super::profile::profile;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -190,6 +191,19 @@ impl Engine {
     /// # Errors
     /// If a step does not fit what was bound, or the device fails.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
+    }
+
+    /// [`Engine::run`] that submits no more once `token` is cancelled, and returns how many steps were submitted.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
         let Self { device, programs, bindings, generation, .. } = self;
         let bound = find_mut(bindings, binding.0, "binding")?;
         if bound.generation != *generation {
@@ -199,7 +213,7 @@ impl Engine {
         steps.iter().try_for_each(|step| bound.check(&loaded.program, step))?;
         bound.pace.pause();
         let mut left = steps;
-        while !left.is_empty() {
+        while !left.is_empty() && !token.is_cancelled() {
             let batches = left.iter().map(|step| (step.offset, step.batch));
             let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
             let (now, later) = left.split_at(count);
@@ -207,7 +221,8 @@ impl Engine {
             submit(device, loaded, bound, now);
             left = later;
         }
-        device.check()
+        device.check()?;
+        Ok(steps.len() - left.len())
     }
 
     /// Runs `step` and returns the seconds that each kernel took, by the adapter's clock.

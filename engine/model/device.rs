@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::cancellation::CancellationToken;
 #[cfg(feature = "cpu")]
 use crate::cpu;
 use crate::error::{Error, Result};
@@ -236,6 +237,19 @@ impl Engine {
             #[cfg(feature = "cpu")]
             Self::Cpu(engine) => engine.run(binding, steps).await,
             Self::Gpu(engine) => engine.run(binding, steps).await,
+        }
+    }
+
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.run_until(binding, steps, token).await,
+            Self::Gpu(engine) => engine.run_until(binding, steps, token).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
+mod apart;
 mod build;
 pub mod callbacks;
 mod check;
@@ -19,6 +20,7 @@ mod options;
 mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod predictor;
 mod profile;
 mod progress;
 mod report;
@@ -49,6 +51,7 @@ pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;
+pub use predictor::Predictor;
 pub use profile::{KernelTime, Profile};
 pub use sequential::Sequential;
 pub use tensors::Tensors;

@@ -284,3 +284,12 @@ impl Model {
         self.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
     }
 }
+
+/// Whether `predict`, which returns one tensor, is the call for `model`.
+pub(super) fn check_single(model: &Model) -> Result<()> {
+    if model.outputs.len() <= 1 {
+        return Ok(());
+    }
+    let expected = "1: call `predict_each`";
+    Err(Error::argument("predict", "number of outputs", model.outputs.len(), expected))
+}

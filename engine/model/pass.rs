@@ -6,6 +6,7 @@ use super::examples::Examples;
 use super::history::Logs;
 use super::report::Report;
 use super::session::{Loaded, Session};
+use crate::cancellation::CancellationToken;
 use crate::error::Result;
 use crate::graph::random::Key;
 use crate::schedule::{BindingId, Step};
@@ -68,10 +69,10 @@ impl Pass {
         range.map(step).collect()
     }
 
-    /// Runs all steps without scalars: an evaluation or a prediction.
-    pub async fn run(&self, session: &mut Session) -> Result<Vec<Vec<f32>>> {
+    /// Runs all steps without scalars, unless `token` is cancelled: an evaluation or a prediction.
+    pub async fn run(&self, session: &mut Session, token: &CancellationToken) -> Result<Vec<Vec<f32>>> {
         let steps = self.steps(0..self.count(), 0, 0, |_| Ok(Vec::new()))?;
-        session.engine().run(self.binding, &steps).await?;
+        session.engine().run_until(self.binding, &steps, token).await?;
         session.engine().outputs(self.binding).await
     }
 

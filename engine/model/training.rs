@@ -7,6 +7,7 @@ use super::history::{History, Logs};
 use super::network::Model;
 use super::pass::Pass;
 use super::session::{Newer, Session};
+use crate::cancellation::CancellationToken;
 use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
@@ -23,6 +24,7 @@ pub struct Training<'a> {
     pub(super) initial_epoch: usize,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
+    pub(super) token: CancellationToken,
     done: usize,
     losses: Vec<f32>,
     stopped: bool,
@@ -141,6 +143,7 @@ impl<'a> Training<'a> {
             initial_epoch: 0,
             seed,
             shuffle: true,
+            token: CancellationToken::new(),
             done: 0,
             losses,
             stopped: false,
@@ -151,13 +154,21 @@ impl<'a> Training<'a> {
         let mut history = History::default();
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(self))?;
         for epoch in self.initial_epoch..self.epochs {
-            let logs = self.epoch(epoch, callbacks).await?;
-            history.push(logs, &self.losses);
-            if self.stopped {
+            if self.token.is_cancelled() {
+                history.cancel(&[]);
+                break;
+            }
+            match self.epoch(epoch, callbacks).await? {
+                Some(logs) => history.push(logs, &self.losses),
+                None => history.cancel(&self.losses),
+            }
+            if self.stopped || history.is_cancelled() {
                 break;
             }
         }
-        if let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
+        // A training that was cancelled may go on: it keeps the weights that its optimizer works on.
+        if !history.is_cancelled()
+            && let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
             && let Some(average) = optimizers::average(optimizer)
         {
             self.session.adopt(average).await?;
@@ -166,28 +177,33 @@ impl<'a> Training<'a> {
         Ok(history)
     }
 
-    async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Logs> {
+    /// What epoch number `epoch` reports; nothing if it was cancelled before its end.
+    async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Option<Logs>> {
         self.done = 0;
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
         if self.shuffle {
             let order = permutation(self.pass.rows(), self.seed, self.model.epoch);
             self.session.engine().set_order(self.pass.binding, &order)?;
         }
-        self.run_steps(callbacks).await?;
-        self.model.epoch += 1;
+        let is_whole = self.run_steps(callbacks).await?;
         let outputs = self.session.engine().outputs(self.pass.binding).await?;
         let mut logs = self.pass.logs(&outputs, self.done);
         self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
+        if !is_whole {
+            return Ok(None);
+        }
+        self.model.epoch += 1;
         if let Some(check) = self.check {
-            let outputs = check.run(self.session).await?;
+            // A report without validation would be half a report.
+            let outputs = check.run(self.session, &CancellationToken::new()).await?;
             logs.insert_validation(check.logs(&outputs, check.count()));
         }
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
-        Ok(logs)
+        Ok(Some(logs))
     }
 
-    /// Runs the steps of an epoch, in parts if a callback wants to see them.
-    async fn run_steps(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<()> {
+    /// Runs the steps of an epoch, in parts if a callback wants to see them. False if the training was cancelled first.
+    async fn run_steps(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<bool> {
         let count = self.pass.count();
         while self.done < count && !(self.stopped && self.done > 0) {
             let wanted = callbacks.iter().filter_map(|callback| callback.next_batch()).min();
@@ -195,14 +211,17 @@ impl<'a> Training<'a> {
             // Made part by part: a callback may have changed the learning rate.
             let steps = self.steps_of(self.done..end)?;
             self.session.newer = Newer::Device;
-            self.session.engine().run(self.pass.binding, &steps).await?;
-            self.model.step += steps.len() as u64;
-            self.done = end;
+            let done = self.session.engine().run_until(self.pass.binding, &steps, &self.token).await?;
+            self.model.step += done as u64;
+            self.done += done;
+            if self.done < end {
+                return Ok(false);
+            }
             if wanted.is_some() {
                 callbacks.iter_mut().try_for_each(|callback| callback.on_batch_end(end, self))?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The steps numbered `range` in their epoch.
