@@ -8,6 +8,8 @@ mod custom_step;
 mod differences;
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod faults;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod files;
 mod functional;
 mod golden;

@@ -70,6 +70,25 @@ impl Engine {
         format!("CPU, {threads} thread{}, {level}", if threads == 1 { "" } else { "s" })
     }
 
+    /// Bytes of the variables and of the programs loaded.
+    pub fn held(&self) -> u64 {
+        let variables: usize = self.variables.iter().map(Arena::len).sum();
+        let programs: u64 =
+            self.programs.iter().flatten().map(|loaded| Self::bytes(&loaded.program, &[], 0)).sum();
+        variables as u64 * 4 + programs
+    }
+
+    /// Bytes that `program` takes, with the outputs of `steps` steps over `inputs`, which stay where they are.
+    pub fn bytes(program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
+        let rows = inputs.first().map_or(0, |tensor| tensor.rows());
+        let gradients: usize = program.gradients.iter().map(|&(_, words)| words).sum();
+        let outputs = program.graph.outputs.iter().map(|output| {
+            let Dim { factor, batch } = program.graph.shape(output.node).count();
+            factor * if batch { rows } else { steps }
+        });
+        (program.activation_words + gradients + outputs.sum::<usize>() + rows) as u64 * 4
+    }
+
     /// Makes the variables of a model, filled with zeros. Those that exist with the same size keep their values.
     pub fn set_variables(&mut self, variables: &[Variable]) -> Result<()> {
         self.variables.truncate(variables.len());

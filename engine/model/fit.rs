@@ -65,7 +65,7 @@ impl Model {
         let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
         let mut session = self.start_session().await?;
         let result = self.train(&mut session, &training, validation.as_ref(), &mut options).await;
-        self.session = Some(session);
+        self.keep(session);
         result
     }
 
@@ -77,7 +77,11 @@ impl Model {
         options: &mut FitOptions,
     ) -> Result<History> {
         let batch = |examples| Batch::of(examples, options.batch_size);
-        let pass = self.bind(session, Purpose::Training, training, batch(training))?;
+        let purpose = match options.callbacks.iter().any(|callback| callback.watches_layers()) {
+            true => Purpose::WatchedTraining,
+            false => Purpose::Training,
+        };
+        let pass = self.bind(session, purpose, training, batch(training))?;
         let check = validation.map(|v| self.bind(session, Purpose::Evaluation, v, batch(v)));
         let check = check.transpose()?;
         let mut callbacks = std::mem::take(&mut options.callbacks);

@@ -76,6 +76,7 @@ pub struct History {
     epochs: Vec<Logs>,
     step_losses: Vec<f32>,
     cancelled: bool,
+    pub(super) stop_reason: Option<String>,
 }
 
 impl History {
@@ -97,6 +98,11 @@ impl History {
     /// Whether the training was cancelled. An epoch that was not finished has no report; its steps have their losses.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled
+    }
+
+    /// Why a callback has ended the training early, if it said so.
+    pub fn stop_reason(&self) -> Option<&str> {
+        self.stop_reason.as_deref()
     }
 
     /// A line for each epoch under a line of names, as Keras's `CSVLogger` writes it.

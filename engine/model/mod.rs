@@ -14,6 +14,7 @@ mod history;
 mod keras;
 mod learner;
 mod lower;
+mod memory;
 mod network;
 mod objective;
 mod options;
@@ -39,6 +40,7 @@ mod tensors;
 mod tests;
 mod training;
 mod update;
+mod watch;
 mod weights;
 
 pub use callbacks::Callback;

@@ -6,6 +6,7 @@ use super::examples::Examples;
 use super::history::Logs;
 use super::report::Report;
 use super::session::{Loaded, Session};
+use super::watch::watched;
 use crate::cancellation::CancellationToken;
 use crate::error::Result;
 use crate::graph::random::Key;
@@ -74,6 +75,12 @@ impl Pass {
         let steps = self.steps(0..self.count(), 0, 0, |_| Ok(Vec::new()))?;
         session.engine().run_until(self.binding, &steps, token).await?;
         session.engine().outputs(self.binding).await
+    }
+
+    /// What is watched, and its largest magnitude in each step.
+    pub fn watched(&self, outputs: &[Vec<f32>]) -> Vec<(String, Vec<f32>)> {
+        let outputs = self.loaded.outputs.iter().zip(outputs);
+        outputs.filter_map(|(name, values)| Some((watched(name)?.to_string(), values.clone()))).collect()
     }
 
     /// What is reported of the samples of the first `done` steps: every sample weighs alike.

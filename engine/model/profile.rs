@@ -135,7 +135,7 @@ impl Model {
             session.start_over()?;
             session.newer = Newer::Host;
         }
-        self.session = Some(session);
+        self.keep(session);
         self.put_weights(&weights)?;
         result
     }

@@ -194,7 +194,7 @@ impl Model {
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
         let mut session = self.start_session().await?;
         let result = self.run_in(&mut session, purpose, examples, batch, token).await;
-        self.session = Some(session);
+        self.keep(session);
         result
     }
 
@@ -223,8 +223,7 @@ impl Model {
         examples: &Examples,
         batch: Batch,
     ) -> Result<Pass> {
-        let stored = examples.stored();
-        let loaded = session.load(purpose, &stored, batch.most, || self.lower(purpose, &stored))?;
+        let loaded = session.load(purpose, examples, batch, |stored| self.lower(purpose, stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
         Pass::new(session, loaded, reports, examples, batch.size)
     }
@@ -245,6 +244,12 @@ impl Model {
     async fn open(&self) -> Result<Session> {
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
         Ok(Session::new(device.open().await?))
+    }
+
+    /// Keeps `session` for the next call, unless its device is lost: that call then opens it anew, with the weights that the
+    /// host had last.
+    pub(super) fn keep(&mut self, session: Session) {
+        self.session = (!session.opened.engine.is_broken()).then_some(session);
     }
 
     /// How weights and what the optimizer remembers lie on the device.
@@ -270,7 +275,7 @@ impl Model {
                 Ok(session)
             }
             Err(error) => {
-                self.session = Some(session);
+                self.keep(session);
                 Err(error)
             }
         }

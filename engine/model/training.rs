@@ -7,6 +7,7 @@ use super::history::{History, Logs};
 use super::network::Model;
 use super::pass::Pass;
 use super::session::{Newer, Session};
+use super::watch::{Trouble, trouble};
 use crate::cancellation::CancellationToken;
 use crate::data::permutation;
 use crate::error::{Error, Result};
@@ -27,7 +28,9 @@ pub struct Training<'a> {
     pub(super) token: CancellationToken,
     done: usize,
     losses: Vec<f32>,
+    watched: Vec<(String, Vec<f32>)>,
     stopped: bool,
+    reason: Option<String>,
 }
 
 impl fmt::Debug for Training<'_> {
@@ -50,6 +53,12 @@ impl Training<'_> {
     /// Ends the training after the steps that are under way and their epoch's validation.
     pub fn stop(&mut self) {
         self.stopped = true;
+    }
+
+    /// [`Training::stop`], for a reason that [`History::stop_reason`] gives: the first one stays.
+    pub fn stop_because(&mut self, reason: &str) {
+        self.reason.get_or_insert_with(|| reason.to_string());
+        self.stop();
     }
 
     /// The optimizer's learning rate.
@@ -111,6 +120,19 @@ impl Training<'_> {
         &self.losses
     }
 
+    /// Takes the device away, if it is a GPU.
+    #[cfg(test)]
+    pub(crate) fn lose_device(&mut self) {
+        if let super::device::Engine::Gpu(engine) = self.session.engine() {
+            engine.lose();
+        }
+    }
+
+    /// The first number of this epoch that no training goes on from: not finite, or above `limit` where layers are watched.
+    pub(super) fn trouble(&self, limit: f32) -> Option<Trouble> {
+        trouble(&self.losses, &self.watched, limit)
+    }
+
     /// Whether steps are done when they are handed to the device, so that nothing is ever waited for.
     pub(super) fn is_immediate(&mut self) -> bool {
         self.session.engine().is_immediate()
@@ -133,7 +155,6 @@ impl<'a> Training<'a> {
         passes: (&'a Pass, Option<&'a Pass>),
     ) -> Self {
         let ((pass, check), seed) = (passes, model.seed);
-        let losses = Vec::new();
         Self {
             model,
             session,
@@ -145,8 +166,10 @@ impl<'a> Training<'a> {
             shuffle: true,
             token: CancellationToken::new(),
             done: 0,
-            losses,
+            losses: Vec::new(),
+            watched: Vec::new(),
             stopped: false,
+            reason: None,
         }
     }
 
@@ -174,6 +197,7 @@ impl<'a> Training<'a> {
             self.session.adopt(average).await?;
         }
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
+        history.stop_reason = self.reason.take();
         Ok(history)
     }
 
@@ -189,6 +213,7 @@ impl<'a> Training<'a> {
         let outputs = self.session.engine().outputs(self.pass.binding).await?;
         let mut logs = self.pass.logs(&outputs, self.done);
         self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
+        self.watched = self.pass.watched(&outputs);
         if !is_whole {
             return Ok(None);
         }

@@ -199,7 +199,7 @@ fn a_loss_that_is_no_number_ends_the_training() -> Result<()> {
     };
     assert_eq!(fit(TerminateOnNaN::new())?.epochs().len(), 1);
     let message = fit(TerminateOnNaN::new().raise_error(true)).unwrap_err().to_string();
-    assert!(message.contains("epoch 0, step 0, is inf"), "{message}");
+    assert!(message.contains("the loss reaches inf in step 0 of epoch 0"), "{message}");
     Ok(())
 }
 
