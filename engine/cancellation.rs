@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "interrupt")]
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+#[cfg(feature = "interrupt")]
+use crate::error::{Error, Result};
 
 /// A request to stop that any thread may make and the work asked looks for between its steps. Clones share it.
 ///
@@ -28,6 +33,33 @@ impl CancellationToken {
     /// A token that nobody has cancelled.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A token that Ctrl-C cancels, for as long as the process lives. A second Ctrl-C ends the process at once, with exit
+    /// code 130.
+    ///
+    /// # Errors
+    /// If something else in this process handles Ctrl-C already.
+    #[cfg(feature = "interrupt")]
+    pub fn on_interrupt() -> Result<Self> {
+        static INTERRUPT: OnceLock<CancellationToken> = OnceLock::new();
+        static HANDLER: Mutex<bool> = Mutex::new(false);
+        let token = INTERRUPT.get_or_init(Self::new);
+        let mut is_set = HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_set {
+            let handler = || {
+                if token.is_cancelled() {
+                    std::process::exit(130);
+                }
+                token.cancel();
+            };
+            ctrlc::set_handler(handler).map_err(|error| {
+                let remedy = "cancel a token of your own where Ctrl-C is handled";
+                Error::order("CancellationToken::on_interrupt", error.to_string(), remedy)
+            })?;
+            *is_set = true;
+        }
+        Ok(token.child_token())
     }
 
     /// A token that is cancelled with this one, and alone too.

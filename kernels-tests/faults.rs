@@ -44,7 +44,10 @@ impl Callback for Misfortune {
     fn on_batch_end(&mut self, done: usize, training: &mut Training<'_>) -> Result<()> {
         match done {
             1 => training.save_weights(&self.0),
-            2 => Ok(training.lose_device()),
+            2 => {
+                training.lose_device();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -119,7 +122,7 @@ fn a_value_over_the_binding_limit_is_refused_with_both_numbers() -> Result<()> {
     let mut wide = Sequential::new().add(Dense::new(units).activation("relu")).add(Dense::new(1));
     wide.build(&[1])?;
     let wide = &mut Model::from(wide).device(device);
-    let (problem, remedy) = problem(wide.predict(&numbers(&[rows, 1], 1), rows));
+    let (problem, remedy) = problem(wide.predict(numbers(&[rows, 1], 1), rows));
     assert_eq!(number(&problem, "takes "), (rows * units * 4) as u64, "{problem}");
     assert_eq!(number(&problem, "adapter holds "), limit, "{problem}");
     assert!(problem.contains("dense"), "{problem}");

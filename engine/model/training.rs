@@ -106,6 +106,21 @@ impl Training<'_> {
         self.model.write_weights(path, weights)
     }
 
+    /// [`Model::save`] of the model as it is now. A training that goes on from the file does so from the last epoch that is
+    /// done: save when an epoch is over. Waits for the device.
+    ///
+    /// # Errors
+    /// As [`Model::save`], or if the device fails.
+    #[cfg(feature = "hdf5")]
+    pub fn save(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        wait("save", self.session.pull(&mut self.model.built))?;
+        // The session is not the model's while it trains.
+        self.model.remembered = Some(wait("save", self.session.slots())?);
+        let saved = self.model.save(path);
+        self.model.remembered = None;
+        saved
+    }
+
     /// The means over the steps of this epoch that are done. Waits for the device.
     ///
     /// # Errors

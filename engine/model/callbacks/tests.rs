@@ -255,7 +255,7 @@ fn what_cannot_work_is_refused() {
 #[cfg(feature = "hdf5")]
 fn checkpoints_that_cannot_be_written_are_refused() {
     let message = |save| model().fit(zeros(), zeros(), options(1).callback(save)).unwrap_err().to_string();
-    assert!(message(ModelCheckpoint::new("a.h5")).contains("save_weights_only is false, expected true"));
+    assert!(message(ModelCheckpoint::new("a.txt")).contains("ends in .keras"));
     let save = || ModelCheckpoint::new("{acc}.h5").save_weights_only(true);
     assert!(message(save().save_freq(SaveFreq::Batches(0))).contains("save_freq"));
     assert!(message(save()).contains("one of epoch, loss"));
