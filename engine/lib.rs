@@ -50,6 +50,7 @@ pub mod model;
 pub mod schedule;
 pub mod train;
 
+mod cancellation;
 mod error;
 mod tensor;
 
@@ -62,6 +63,7 @@ struct Readme;
 #[path = "../kernels-tests/mod.rs"]
 mod kernels_tests;
 
+pub use cancellation::CancellationToken;
 pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
 #[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
@@ -76,8 +78,8 @@ pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{
-    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Sequential,
-    SharedLayer, Symbol, Tensors, Training,
+    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Predictor,
+    Sequential, SharedLayer, Symbol, Tensors, Training,
 };
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

@@ -10,6 +10,8 @@ mod differences;
 mod events;
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod faults;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod files;
 mod functional;
 mod golden;
@@ -31,6 +33,8 @@ mod shaders;
 mod signs_epoch;
 #[cfg(all(feature = "cpu", feature = "plots"))]
 mod tensorboard;
+#[cfg(feature = "cpu")]
+mod threads;
 mod trajectories;
 mod variables;
 mod weighting;

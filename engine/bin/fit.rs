@@ -1,11 +1,12 @@
 //! `gradus fit`
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use gradus::model::plot::history_charts;
-use gradus::{CSVLogger, FitOptions, History, Model, RunReport};
+use gradus::{CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Training};
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all};
@@ -66,6 +67,9 @@ pub struct Fit {
     /// Where the trained model goes: .keras or .h5
     #[arg(long, value_name = "MODEL")]
     save: Option<PathBuf>,
+    /// Epochs between two saves of the model, so that --resume has something to go on from; 0 is never before the end
+    #[arg(long, default_value_t = 1, requires = "save", value_name = "N")]
+    save_every: usize,
     /// Where loss and metrics go, a row for each epoch
     #[arg(long, value_name = "FILE.csv")]
     history: Option<PathBuf>,
@@ -132,8 +136,12 @@ impl Fit {
         if !quiet {
             println!("Device: {}", model.describe_device()?);
         }
-        let options = self.options(if resumed { done } else { 0 }, quiet)?;
+        let first = if resumed { done } else { 0 };
+        let options = self.options(first, quiet)?;
         let history = model.fit(self.samples.read()?, read_all(&self.y, 1.0)?, options)?;
+        if history.is_cancelled() {
+            return Ok(self.interrupted(first..first + model.trained_epochs() - done, resumed));
+        }
         let mut written = Vec::new();
         if let Some(path) = &self.save {
             model.save(path)?;
@@ -169,6 +177,29 @@ impl Fit {
         Ok(report.history(history)?)
     }
 
+    /// What Ctrl-C leaves, and how to go on from there.
+    fn interrupted(&self, epochs: std::ops::Range<usize>, resumed: bool) -> Output {
+        let again = std::env::args().map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
+        let mut again = again.collect::<Vec<_>>().join(" ");
+        let (saved, kept) = match &self.save {
+            Some(path) if resumed || self.saves_in(&epochs) => {
+                again += if self.resume { "" } else { " --resume" };
+                (true, format!("the epochs up to the last save are in {}", path.display()))
+            }
+            _ => (false, "nothing was saved".to_string()),
+        };
+        let text = format!("Interrupted in epoch {}; {kept}. To go on:\n{again}", epochs.end + 1);
+        let json =
+            json!({ "interrupted": true, "trained_epochs": epochs.end, "saved": saved, "resume": again });
+        Output { text, json, code: ExitCode::from(130) }
+    }
+
+    /// Whether the model is saved in one of `epochs`.
+    fn saves_in(&self, epochs: &std::ops::Range<usize>) -> bool {
+        let every = self.save_every;
+        self.save.is_some() && every > 0 && epochs.end / every > epochs.start / every
+    }
+
     /// The compiled model, and whether it goes on from an earlier run.
     fn start(&self) -> Result<(Model, bool)> {
         if let Some(path) = self.save.as_ref().filter(|path| self.resume && path.exists()) {
@@ -198,6 +229,7 @@ impl Fit {
             .batch_size(self.batch_size)
             .shuffle(!self.no_shuffle)
             .validation_split(self.validation_split.unwrap_or(0.0))
+            .cancel_on(CancellationToken::on_interrupt()?)
             .verbose(if quiet { 0 } else { 1 });
         if !self.val_x.is_empty() {
             let x = self.samples.read_others(&self.val_x)?;
@@ -208,6 +240,15 @@ impl Fit {
         }
         if let Some(path) = &self.history {
             options = options.callback(CSVLogger::new(path).append(done > 0));
+        }
+        // Behind the history: what is saved there twice gives way to the model's epoch, not the other way.
+        if let Some(path) = self.save.clone().filter(|_| self.save_every > 0) {
+            let every = self.save_every;
+            let save = move |epoch: usize, training: &mut Training<'_>| {
+                if (epoch + 1).is_multiple_of(every) { training.save(&path) } else { Ok(()) }
+            };
+            options =
+                options.callback(LambdaCallback::new().on_epoch_end(move |n, _, training| save(n, training)));
         }
         Ok(options)
     }

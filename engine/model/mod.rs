@@ -1,5 +1,6 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
+mod apart;
 mod build;
 pub mod callbacks;
 mod check;
@@ -14,12 +15,14 @@ mod keras;
 mod layer_output;
 mod learner;
 mod lower;
+mod memory;
 mod network;
 mod objective;
 mod options;
 mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod predictor;
 mod profile;
 mod progress;
 mod report;
@@ -41,6 +44,7 @@ mod tensors;
 mod tests;
 mod training;
 mod update;
+mod watch;
 mod weights;
 
 pub use callbacks::Callback;
@@ -53,6 +57,7 @@ pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;
+pub use predictor::Predictor;
 pub use profile::{KernelTime, Profile};
 #[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
 pub use run_report::RunReport;

@@ -2,8 +2,11 @@
 
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
+use super::examples::Examples;
 use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
+use super::memory;
 use super::network::Purpose;
+use super::run::Batch;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Cost, Options, ProgramId, schedule};
@@ -190,30 +193,34 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose` that gives `values`, loaded unless it is already.
+    /// The program for `purpose` over `examples` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
         (purpose, values): (Purpose, &[usize]),
-        stored: &[Stored],
-        max_batch: usize,
-        graph: impl FnOnce() -> Result<Graph>,
+        examples: &Examples,
+        batch: Batch,
+        graph: impl FnOnce(&[Stored]) -> Result<Graph>,
     ) -> Result<Loaded> {
+        let (stored, max_batch) = (examples.stored(), batch.most);
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (stored, max_batch, values) {
+            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (&stored[..], max_batch, values)
+            {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
             self.opened.engine.unload(loaded.id);
         }
-        let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
+        let graph = graph(&stored)?;
+        let program = schedule(&graph, self.opened.engine.target(), Options::default(), max_batch)?;
+        memory::check(&self.opened, &graph, &program, examples, batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
         tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
-        let (values, stored) = (values.to_vec(), stored.to_vec());
+        let values = values.to_vec();
         let loaded =
             Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
         self.loaded.push(loaded.clone());

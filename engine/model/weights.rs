@@ -22,7 +22,10 @@ impl Model {
     pub async fn get_weights_async(&mut self) -> Result<Vec<Tensor>> {
         self.check_built("get_weights")?;
         if let Some(session) = &mut self.session {
-            session.pull(&mut self.built).await?;
+            let pulled = session.pull(&mut self.built).await;
+            let is_broken = session.opened.engine.is_broken();
+            self.session.take_if(|_| is_broken);
+            pulled?;
         }
         self.host_weights()
     }

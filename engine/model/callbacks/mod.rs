@@ -76,6 +76,11 @@ pub trait Callback: Send {
         Ok(())
     }
 
+    /// Whether each step is to find the largest magnitude of what every layer gives and of every weight's gradient.
+    fn watches_layers(&self) -> bool {
+        false
+    }
+
     /// In how many steps [`Callback::on_batch_end`] is wanted next: at least 1. `None`, the default, is never. The
     /// steps of an epoch are then handed to the device in several parts.
     fn next_batch(&self) -> Option<usize> {
