@@ -7,6 +7,8 @@ mod anchor;
 #[cfg(feature = "cpu")]
 mod engine;
 #[cfg(feature = "cpu")]
+mod free_memory;
+#[cfg(feature = "cpu")]
 pub(crate) mod kernels;
 #[cfg(feature = "cpu")]
 mod memory;
@@ -27,3 +29,5 @@ mod walk;
 
 #[cfg(feature = "cpu")]
 pub use engine::Engine;
+#[cfg(feature = "cpu")]
+pub(crate) use free_memory::free_memory;
