@@ -26,6 +26,7 @@ mod losses;
 mod matmul;
 mod metrics;
 mod optimizers;
+mod options;
 mod programs;
 mod random_graphs;
 mod regions;
