@@ -1,7 +1,8 @@
 //! The executor of Programs on host threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::awake::Awake;
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::packs::Packs;
@@ -188,7 +189,11 @@ impl Engine {
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
         steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
         let variables = &self.variables;
-        self.pool.install(|| steps.iter().for_each(|step| loaded.step(binding, step, variables)));
+        let awake = Awake::default();
+        self.pool.broadcast(|thread| match thread.index() {
+            0 => awake.during(|| steps.iter().for_each(|step| loaded.step(binding, step, variables))),
+            _ => awake.wait_for_work(),
+        });
         Ok(())
     }
 
@@ -206,10 +211,15 @@ impl Engine {
             kernel.run(&context);
             start.elapsed().as_secs_f64()
         };
-        Ok(self.pool.install(|| {
-            loaded.packs.fill(&context);
-            loaded.kernels.iter().map(time).collect()
-        }))
+        let (awake, times) = (Awake::default(), Mutex::new(Vec::new()));
+        self.pool.broadcast(|thread| match thread.index() {
+            0 => awake.during(|| {
+                loaded.packs.fill(&context);
+                *times.lock().unwrap_or_else(PoisonError::into_inner) = loaded.kernels.iter().map(time).collect();
+            }),
+            _ => awake.wait_for_work(),
+        });
+        Ok(times.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The outputs of all steps run: for each output of the graph, its numbers for each step, or the rows of

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Domain, Groups, MAX_BUFFERS, moved, product};
+use super::{Domain, Groups, moved, product};
 use crate::graph::{NodeId, Op};
 use crate::schedule::program::storage;
 use crate::schedule::roots::{is_anchor, is_row_reduction};
@@ -14,7 +14,7 @@ impl Groups<'_> {
         let leaves = self.leaves(&[id]);
         self.candidates(id, &leaves).into_iter().rev().find_map(|index| {
             let domain = self.joined_domain(index, id, &leaves)?;
-            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= MAX_BUFFERS;
+            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= self.most_bindings;
             let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
                 Some(&other) if other != index => !self.depends(other, index),
                 _ => true,
