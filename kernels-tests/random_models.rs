@@ -132,7 +132,7 @@ impl Draft {
             let n = self.choices.from(2, 4);
             self.push("RepeatVector", json!({ "n": n }));
             self.shape = vec![n, features];
-        } else if features % 2 == 0 {
+        } else if features.is_multiple_of(2) {
             self.push("Reshape", json!({ "target_shape": [2, features / 2] }));
             self.shape = vec![2, features / 2];
         } else {
@@ -195,7 +195,7 @@ impl Draft {
         let (class, filters) = if self.choices.below(3) == 0 {
             ("DepthwiseConv2D", channels)
         } else {
-            let groups = if channels % 2 == 0 { self.choices.from(1, 2) } else { 1 };
+            let groups = if channels.is_multiple_of(2) { self.choices.from(1, 2) } else { 1 };
             let filters = groups * self.choices.from(1, 5);
             config["filters"] = json!(filters);
             config["groups"] = json!(groups);
