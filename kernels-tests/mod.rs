@@ -6,6 +6,8 @@ mod activations;
 mod conv;
 mod custom_step;
 mod differences;
+#[cfg(feature = "cpu")]
+mod events;
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod faults;
@@ -33,6 +35,8 @@ mod random_models;
 mod regions;
 mod shaders;
 mod signs_epoch;
+#[cfg(all(feature = "cpu", feature = "plots"))]
+mod tensorboard;
 #[cfg(feature = "cpu")]
 mod threads;
 mod trajectories;

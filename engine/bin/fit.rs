@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use gradus::model::plot::line_chart;
-use gradus::{CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, Training};
+use gradus::model::plot::history_charts;
+use gradus::{CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Training};
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all};
@@ -76,6 +76,9 @@ pub struct Fit {
     /// Folder for a picture of each curve
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
+    /// A page of HTML on the run: summary, curves, confusion matrices, filters, options, environment
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all: with the optimizer, loss and
     /// metrics of that run, whatever is given here
     #[arg(long, requires = "save")]
@@ -146,12 +149,32 @@ impl Fit {
         }
         written.extend(self.history.clone());
         if let Some(folder) = &self.plots {
-            written.extend(draw(&history, folder)?);
+            written.extend(draw(&self.title(), &history, folder)?);
+        }
+        if let Some(path) = &self.report {
+            self.report(&mut model, &history)?.write(path)?;
+            written.push(path.clone());
         }
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         let text = if files.is_empty() { String::new() } else { format!("Wrote {}", files.join(", ")) };
         let epochs: Vec<Value> = history.epochs().iter().map(logs).collect();
         Ok(Output::new(text, json!({ "epochs": epochs, "files": files })))
+    }
+
+    /// What pictures and report call the run.
+    fn title(&self) -> String {
+        self.save.as_deref().unwrap_or(self.model.path()).display().to_string()
+    }
+
+    fn report(&self, model: &mut Model, history: &History) -> Result<RunReport> {
+        let mut report =
+            model.report(&self.title())?.option("epochs", self.epochs).option("batch size", self.batch_size);
+        report = report.option("shuffle", !self.no_shuffle).option("x", self.samples.files().join(", "));
+        report = report.option("y", self.y.join(", "));
+        if let Some(seed) = self.seed {
+            report = report.option("seed", seed);
+        }
+        Ok(report.history(history)?)
     }
 
     /// What Ctrl-C leaves, and how to go on from there.
@@ -232,25 +255,8 @@ impl Fit {
 }
 
 /// A picture for each number of the history, training and validation in one.
-fn draw(history: &History, folder: &Path) -> Result<Vec<PathBuf>> {
+fn draw(title: &str, history: &History, folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("--plots {}: cannot be made", folder.display()))?;
-    let names = history
-        .epochs()
-        .first()
-        .map(|logs| logs.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
-    let names = names.unwrap_or_default();
-    let mut written = Vec::new();
-    for name in names.iter().filter(|name| !name.starts_with("val_")) {
-        let train = history.get(name).unwrap_or_default();
-        let validation = history.get(&format!("val_{name}")).unwrap_or_default();
-        let mut curves = vec![("train", train.as_slice())];
-        if !validation.is_empty() {
-            curves.push(("validation", validation.as_slice()));
-        }
-        let path = folder.join(format!("{name}.png"));
-        line_chart(&path, name, name, &curves)?;
-        written.push(path);
-    }
-    Ok(written)
+    Ok(history_charts(folder, title, history)?)
 }

@@ -1,5 +1,8 @@
 //! File formats, syntax only: named arrays and trees of names, without layers.
 
+// A browser has no clock.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod event_file;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
 #[cfg(feature = "hdf5")]
@@ -10,6 +13,7 @@ pub mod keras_variables;
 pub mod keras_weights;
 pub mod npy;
 pub mod npz;
+pub mod protobuf;
 pub mod safetensors;
 mod write_file;
 

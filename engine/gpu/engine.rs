@@ -56,6 +56,11 @@ impl Engine {
         adapter::describe(&self.device.info)
     }
 
+    /// The driver's name and version.
+    pub fn driver(&self) -> String {
+        format!("{} {}", self.device.info.driver, self.device.info.driver_info).trim().to_string()
+    }
+
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         adapter::is_software(&self.device.info)

@@ -49,6 +49,7 @@ impl Pipelines {
         let pipelines = compile_all(device, &missing)?;
         device.count(|c| c.pipelines += missing.len() as u64);
         device.check()?;
+        tracing::debug!(new = missing.len(), used = keys.len(), "pipelines compiled");
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
             self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout });
         }

@@ -158,6 +158,19 @@ impl Opened {
     }
 }
 
+/// What a report tells of the device.
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+impl Opened {
+    /// A GPU's driver, such as `llvmpipe, Mesa 22.3.6`.
+    pub fn driver(&self) -> Option<String> {
+        match &self.engine {
+            #[cfg(feature = "cpu")]
+            Engine::Cpu(_) => None,
+            Engine::Gpu(engine) => Some(engine.driver()),
+        }
+    }
+}
+
 /// One of the two executors, which share one interface.
 pub(super) enum Engine {
     /// Host threads.

@@ -12,6 +12,7 @@ mod fit;
 mod functional;
 mod history;
 mod keras;
+mod layer_output;
 mod learner;
 mod lower;
 mod memory;
@@ -26,6 +27,9 @@ mod profile;
 mod progress;
 mod report;
 mod run;
+// A browser has no clock.
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+mod run_report;
 #[cfg(feature = "hdf5")]
 mod safetensors;
 mod score;
@@ -55,6 +59,8 @@ pub use objective::Objective;
 pub use options::FitOptions;
 pub use predictor::Predictor;
 pub use profile::{KernelTime, Profile};
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+pub use run_report::RunReport;
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;

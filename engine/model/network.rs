@@ -207,7 +207,7 @@ impl Model {
         Ok(shape)
     }
 
-    fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
+    pub(super) fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
         if found.len() != self.inputs.len() {
             let expected = format!("{}, one for each input", self.inputs.len());
             return Err(Error::argument(self.place(), "number of inputs", found.len(), expected));

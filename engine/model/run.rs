@@ -157,9 +157,22 @@ impl Model {
         let mut batch = batch("predict", &examples, batch_size.into())?;
         batch.most = most.unwrap_or(batch.most);
         let (outputs, _) = self.run(Purpose::Prediction, &examples, batch, token).await?;
-        let shapes = self.output_shapes();
-        let tensors = outputs.into_iter().zip(shapes);
-        tensors.map(|(values, row)| Tensor::f32(&[&[examples.rows()], row].concat(), values)).collect()
+        self.as_tensors(outputs, examples.rows())
+    }
+
+    /// What the model gives for `x` in the midst of a run on `session`, which has its newest weights.
+    pub(super) async fn predict_in(&self, session: &mut Session, x: Tensors) -> Result<Vec<Tensor>> {
+        let examples = Examples::samples("predict", x)?;
+        self.check_inputs(&examples.row_shapes())?;
+        let batch = batch("predict", &examples, None)?;
+        let (outputs, _) =
+            self.run_in(session, Purpose::Prediction, &examples, batch, &CancellationToken::new()).await?;
+        self.as_tensors(outputs, examples.rows())
+    }
+
+    fn as_tensors(&self, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Tensor>> {
+        let tensors = outputs.into_iter().zip(self.output_shapes());
+        tensors.map(|(values, row)| Tensor::f32(&[&[rows], row].concat(), values)).collect()
     }
 
     /// The device that the model runs on and why, such as `CPU, 2 threads, AVX2 (no GPU adapter was found)`.
@@ -223,7 +236,8 @@ impl Model {
         examples: &Examples,
         batch: Batch,
     ) -> Result<Pass> {
-        let loaded = session.load(purpose, examples, batch, |stored| self.lower(purpose, stored))?;
+        let given = (purpose, self.outputs.as_slice());
+        let loaded = session.load(given, examples, batch, |stored| self.lower(purpose, stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
         Pass::new(session, loaded, reports, examples, batch.size)
     }
@@ -238,12 +252,14 @@ impl Model {
     }
 
     pub(super) fn build_rows(&mut self, examples: &Examples) -> Result<()> {
-        self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())
+        self.build_for(&examples.row_shapes())
     }
 
     async fn open(&self) -> Result<Session> {
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
-        Ok(Session::new(device.open().await?))
+        let opened = device.open().await?;
+        tracing::info!(device = opened.describe(), "device opened");
+        Ok(Session::new(opened))
     }
 
     /// Keeps `session` for the next call, unless its device is lost: that call then opens it anew, with the weights that the

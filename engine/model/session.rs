@@ -70,6 +70,8 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub purpose: Purpose,
+    /// The values that the model gives.
+    pub values: Vec<usize>,
     pub stored: Vec<Stored>,
     pub max_batch: usize,
     pub id: ProgramId,
@@ -191,10 +193,10 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose` over `examples`, loaded unless it is already.
+    /// The program for `purpose` over `examples` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
-        purpose: Purpose,
+        (purpose, values): (Purpose, &[usize]),
         examples: &Examples,
         batch: Batch,
         graph: impl FnOnce(&[Stored]) -> Result<Graph>,
@@ -202,7 +204,8 @@ impl Session {
         let (stored, max_batch) = (examples.stored(), batch.most);
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if loaded.stored == stored && loaded.max_batch == max_batch {
+            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (&stored[..], max_batch, values)
+            {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
@@ -216,7 +219,10 @@ impl Session {
         let (explanation, costs) = (program.explain(), program.costs());
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
+        let values = values.to_vec();
+        let loaded =
+            Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

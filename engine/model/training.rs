@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::callbacks::Callback;
 use super::history::{History, Logs};
-use super::network::Model;
+use super::network::{Model, check_single};
 use super::pass::Pass;
 use super::session::{Newer, Session};
+use super::tensors::Tensors;
 use super::watch::{Trouble, trouble};
 use crate::cancellation::CancellationToken;
 use crate::data::permutation;
@@ -104,6 +105,15 @@ impl Training<'_> {
     pub fn save_weights(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
         let weights = self.weights()?;
         self.model.write_weights(path, weights)
+    }
+
+    /// What the model of one output gives for samples `x` with the weights as they are now. Waits for the device.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model or hold NaN, the model has several outputs, or the device fails.
+    pub fn predict(&mut self, x: impl Into<Tensors>) -> Result<Tensor> {
+        check_single(self.model)?;
+        Ok(wait("predict", self.model.predict_in(self.session, x.into()))?.swap_remove(0))
     }
 
     /// [`Model::save`] of the model as it is now. A training that goes on from the file does so from the last epoch that is
@@ -238,6 +248,7 @@ impl<'a> Training<'a> {
             let outputs = check.run(self.session, &CancellationToken::new()).await?;
             logs.insert_validation(check.logs(&outputs, check.count()));
         }
+        tracing::info!(epoch, %logs, "epoch done");
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
         Ok(Some(logs))
     }
@@ -253,6 +264,7 @@ impl<'a> Training<'a> {
             self.session.newer = Newer::Device;
             let done = self.session.engine().run_until(self.pass.binding, &steps, &self.token).await?;
             self.model.step += done as u64;
+            tracing::debug!(from = self.done, to = self.done + done, of = count, "steps run");
             self.done += done;
             if self.done < end {
                 return Ok(false);

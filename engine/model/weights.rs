@@ -106,7 +106,7 @@ impl Model {
     }
 
     /// Every weight with the name of its layer.
-    fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
+    pub(super) fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
         let layers = self.layers.iter().zip(&self.built);
         layers.flat_map(|(layer, built)| built.weights.iter().map(|weight| (layer.name(), weight)))
     }

@@ -9,7 +9,7 @@ use crate::tensor::Dim;
 
 use super::order::Queue;
 use super::program::{Destination, Region, Store, storage};
-use super::roots::{Layout, is_anchor, is_resident, is_row_reduction, layout};
+use super::roots::{Layout, is_anchor, is_lookup, is_resident, is_row_reduction, layout};
 
 /// The elements that a kernel walks over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,9 +129,32 @@ impl<'a> Groups<'a> {
                 None => self.start(id),
             };
             self.add(index, id);
+            if joins && is_row_reduction(self.graph, id) {
+                self.unite_rows(index);
+            }
         }
         if fuse {
             self.join_bias_gradients();
+        }
+    }
+
+    /// Makes kernel `index`, which reduces along rows, one with another over the same rows, if there is one that can be.
+    fn unite_rows(&mut self, index: usize) {
+        let Some(partner) = self.find_row_partner(index) else { return };
+        let (host, index) = (index.min(partner), index.max(partner));
+        let roots = std::mem::take(&mut self.groups[index].roots);
+        self.owner.extend(roots.iter().map(|&root| (root, host)));
+        self.groups[host].roots.extend(roots);
+        let reads = std::mem::take(&mut self.before[index]);
+        self.before[host].extend(reads);
+        for before in &mut self.before {
+            if before.remove(&index) {
+                before.insert(host);
+            }
+        }
+        self.along_rows.remove(&index);
+        if self.updating.remove(&index) {
+            self.updating.insert(host);
         }
     }
 
@@ -402,13 +425,16 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// What the nodes of `region`, in order, read at other places than their own: the inputs of movements, and
+/// What the nodes of `region`, in order, read at other places than their own: the inputs of movements, tables, and
 /// whatever these are computed from.
 pub(super) fn moved(graph: &Graph, region: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
     let mut moved = BTreeSet::new();
     for &node in region.iter().rev() {
+        let inputs = &graph.node(node).inputs;
         if graph.node(node).op.is_movement() || moved.contains(&node) {
-            moved.extend(graph.node(node).inputs.iter().copied());
+            moved.extend(inputs.iter().copied());
+        } else if is_lookup(graph, node) {
+            moved.insert(inputs[0]);
         }
     }
     moved

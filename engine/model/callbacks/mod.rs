@@ -10,6 +10,9 @@ mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
+// A browser has no clock.
+#[cfg(not(target_arch = "wasm32"))]
+mod tensor_board;
 mod terminate_on_nan;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
@@ -22,6 +25,8 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tensor_board::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
 
 use super::history::Logs;
