@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a thread looks for work in vain before it goes to sleep.
-const PATIENCE: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Glances between two looks at the clock.
 const GLANCES: usize = 64;
@@ -42,7 +42,7 @@ impl Awake {
             match found {
                 true => last = Instant::now(),
                 false if last.elapsed() > PATIENCE => return,
-                false => {}
+                false => std::thread::yield_now(),
             }
         }
     }

@@ -215,7 +215,8 @@ impl Engine {
         self.pool.broadcast(|thread| match thread.index() {
             0 => awake.during(|| {
                 loaded.packs.fill(&context);
-                *times.lock().unwrap_or_else(PoisonError::into_inner) = loaded.kernels.iter().map(time).collect();
+                *times.lock().unwrap_or_else(PoisonError::into_inner) =
+                    loaded.kernels.iter().map(time).collect();
             }),
             _ => awake.wait_for_work(),
         });

@@ -1,15 +1,17 @@
 //! Where a model runs: chosen by name, opened on first use.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "cpu")]
 use crate::cpu;
 use crate::error::{Error, Result};
+use crate::formats::read_file;
 use crate::gpu;
 use crate::gpu::adapter::Choice;
 use crate::graph::{Variable, VariableId};
-use crate::schedule::{BindingId, Program, ProgramId, Step, Target};
+use crate::schedule::{BindingId, Program, ProgramId, Step, Target, Tuning};
 use crate::tensor::Tensor;
 
 /// What a model runs on.
@@ -21,22 +23,28 @@ use crate::tensor::Tensor;
 /// # Ok::<(), gradus::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Device(Choice);
+pub struct Device {
+    choice: Choice,
+    tuning: Option<Arc<Tuning>>,
+}
+
+/// The environment variable that names a file of [`Tuning`].
+const TUNING: &str = "GRADUS_TUNING";
 
 impl Device {
     /// A real GPU if there is one, else the CPU; never a software adapter.
     pub fn auto() -> Self {
-        Self(Choice::Auto)
+        Choice::Auto.into()
     }
 
     /// The threads of this machine.
     pub fn cpu() -> Self {
-        Self(Choice::Cpu)
+        Choice::Cpu.into()
     }
 
     /// The best adapter, a software one if there is no other.
     pub fn gpu() -> Self {
-        Self(Choice::Gpu)
+        Choice::Gpu.into()
     }
 
     /// `auto`, `cpu`, `gpu`, `vulkan`, `gl`, `metal`, `dx12`, or a part of an adapter's name.
@@ -44,39 +52,80 @@ impl Device {
     /// # Errors
     /// If `text` is empty.
     pub fn parse(text: &str) -> Result<Self> {
-        text.parse().map(Self)
+        text.parse().map(Choice::into)
     }
 
-    /// What the environment variable `GRADUS_DEVICE` names; [`Device::auto`] if it is not set.
+    /// What the environment variable `GRADUS_DEVICE` names; [`Device::auto`] if it is not set. With the better kernel
+    /// choices of the file that `GRADUS_TUNING` names, if it is set.
     ///
     /// # Errors
-    /// If it is set and empty, or no text.
+    /// If it is set and empty, or no text; if the file cannot be read or is no tuning.
     pub fn from_environment() -> Result<Self> {
-        Choice::from_environment().map(Self)
+        Choice::from_environment().map(Self::from)?.tuned_by_environment()
+    }
+
+    /// The same device with the choices of the file that `GRADUS_TUNING` names, if it is set.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no tuning.
+    pub fn tuned_by_environment(self) -> Result<Self> {
+        let Some(path) = std::env::var_os(TUNING) else { return Ok(self) };
+        let bytes = read_file(Path::new(&path))?;
+        let wrong = |problem: String| Error::file(&path, problem, "write it anew with `gradus tune`");
+        let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let tuning = text.parse().map_err(|error: Error| wrong(error.to_string()))?;
+        Ok(self.tuned(tuning))
+    }
+
+    /// The same device with kernel choices that were measured on its adapter; see [`Device::tune`]. The CPU has none to
+    /// choose; another adapter than that of the tuning is refused when the device is opened.
+    pub fn tuned(self, tuning: Tuning) -> Self {
+        Self { tuning: Some(Arc::new(tuning)), ..self }
     }
 
     /// Opens the device.
     pub(super) async fn open(&self) -> Result<Opened> {
-        match self.0 {
+        let mut opened = match self.choice {
             Choice::Cpu => Opened::cpu("as asked for"),
             Choice::Auto => match NO_GPU.get() {
                 Some(error) => Opened::cpu_instead(error),
                 None => Opened::best().await,
             },
-            _ => Ok(Opened::gpu(gpu::Engine::new(&self.0).await?, "as asked for")),
+            _ => Ok(Opened::gpu(gpu::Engine::new(&self.choice).await?, "as asked for")),
+        }?;
+        if let (Some(tuning), Target::Gpu { .. }) = (&self.tuning, opened.engine.target()) {
+            let adapter = opened.engine.adapter();
+            if tuning.adapter != adapter {
+                let problem = format!("the tuning was measured on {}", tuning.adapter);
+                return Err(Error::device(
+                    adapter,
+                    problem,
+                    "run `gradus tune` on this adapter, or use none",
+                ));
+            }
+            opened.tuning = tuning.clone();
         }
+        Ok(opened)
+    }
+}
+
+impl From<Choice> for Device {
+    fn from(choice: Choice) -> Self {
+        Self { choice, tuning: None }
     }
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.choice.fmt(f)
     }
 }
 
 /// An open device, and why it is this one.
 pub(super) struct Opened {
     pub engine: Engine,
+    /// Kernel choices measured on this adapter.
+    pub tuning: Arc<Tuning>,
     why: String,
 }
 
@@ -102,12 +151,14 @@ impl Opened {
     fn gpu(engine: gpu::Engine, why: &str) -> Self {
         let warning =
             if engine.is_software() { "; a program on the CPU, slower than the device cpu" } else { "" };
-        Self { engine: Engine::Gpu(Box::new(engine)), why: format!("{why}{warning}") }
+        let engine = Engine::Gpu(Box::new(engine));
+        Self { engine, tuning: Arc::default(), why: format!("{why}{warning}") }
     }
 
     #[cfg(feature = "cpu")]
     fn cpu(why: &str) -> Result<Self> {
-        Ok(Self { engine: Engine::Cpu(cpu::Engine::new(None)?), why: why.to_string() })
+        let engine = Engine::Cpu(cpu::Engine::new(None)?);
+        Ok(Self { engine, tuning: Arc::default(), why: why.to_string() })
     }
 
     #[cfg(not(feature = "cpu"))]
@@ -125,12 +176,11 @@ impl Opened {
 
     /// `CPU, 2 threads, AVX2 (no GPU adapter was found)`
     pub fn describe(&self) -> String {
-        let device = match &self.engine {
-            #[cfg(feature = "cpu")]
-            Engine::Cpu(engine) => engine.describe(),
-            Engine::Gpu(engine) => engine.describe(),
+        let tuned = match self.tuning.choices.len() {
+            0 => String::new(),
+            count => format!("; {count} kernel choices tuned"),
         };
-        format!("{device} ({})", self.why)
+        format!("{} ({}{tuned})", self.engine.adapter(), self.why)
     }
 }
 
@@ -144,6 +194,15 @@ pub(super) enum Engine {
 }
 
 impl Engine {
+    /// The device for people: `CPU, 2 threads, AVX2`.
+    pub fn adapter(&self) -> String {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.describe(),
+            Self::Gpu(engine) => engine.describe(),
+        }
+    }
+
     /// What programs are scheduled for.
     pub fn target(&self) -> Target {
         match self {

@@ -36,6 +36,8 @@ mod tensors;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 mod training;
+#[cfg(feature = "cpu")]
+mod tune;
 mod update;
 mod weights;
 
@@ -53,3 +55,5 @@ pub use profile::{KernelTime, Profile};
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;
+#[cfg(feature = "cpu")]
+pub use tune::Tuned;

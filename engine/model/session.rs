@@ -6,7 +6,7 @@ use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
 use super::network::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
-use crate::schedule::{Cost, Options, ProgramId, schedule};
+use crate::schedule::{Contraction, Cost, Options, ProgramId, schedule_tuned};
 use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.
@@ -78,6 +78,8 @@ pub(super) struct Loaded {
     pub explanation: String,
     /// What each kernel has to do.
     pub costs: Vec<Cost>,
+    /// Its products and convolutions, each once.
+    pub contractions: Vec<Contraction>,
     /// Whether a step leaves other weights or states behind.
     pub changes: bool,
 }
@@ -204,14 +206,27 @@ impl Session {
             let loaded = self.loaded.swap_remove(at);
             self.opened.engine.unload(loaded.id);
         }
-        let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
+        let Opened { engine, tuning, .. } = &self.opened;
+        let program = schedule_tuned(&graph()?, engine.target(), Options::default(), max_batch, tuning)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());
+        let contractions = program.contractions().into_iter().map(|(contraction, _)| contraction).collect();
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
         let stored = stored.to_vec();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        let loaded = Loaded {
+            purpose,
+            stored,
+            max_batch,
+            id,
+            scalars,
+            outputs,
+            explanation,
+            costs,
+            contractions,
+            changes,
+        };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::tensor::Dim;
 
-use super::order::Queue;
 use super::Rooted;
+use super::order::Queue;
 use super::program::{Destination, Region, Store, Target, storage};
 use super::roots::{Layout, is_anchor, is_resident, is_row_reduction, layout};
 

@@ -14,7 +14,8 @@ impl Groups<'_> {
         let leaves = self.leaves(&[id]);
         self.candidates(id, &leaves).into_iter().rev().find_map(|index| {
             let domain = self.joined_domain(index, id, &leaves)?;
-            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= self.most_bindings;
+            let fits =
+                self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= self.most_bindings;
             let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
                 Some(&other) if other != index => !self.depends(other, index),
                 _ => true,
