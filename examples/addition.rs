@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Parser;
 use gradus::graph::random::philox;
 use gradus::layers::{LSTM, RepeatVector};
-use gradus::{Adam, Dense, Device, FitOptions, Sequential, Tensor};
+use gradus::{Adam, CancellationToken, Dense, Device, FitOptions, Sequential, Tensor};
 
 /// What questions and answers are written with.
 const CHARACTERS: &str = "0123456789+ ";
@@ -74,6 +74,7 @@ fn run(options: &Options) -> Result<()> {
 
     model.compile(Adam::new(0.001), "categorical_crossentropy", &["accuracy"])?;
     let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
+    let fit = fit.cancel_on(CancellationToken::on_interrupt()?);
     let history = model.fit(train_x, train_y, fit.validation_data(test_x.clone(), test_y))?;
     let accuracies = history.get("val_accuracy").unwrap_or_default();
     match accuracies.iter().position(|&accuracy| accuracy >= 0.99) {

@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use gradus::data::load_fashion_mnist;
 use gradus::{
-    Adam, Conv2D, Dense, Device, Dropout, FitOptions, Flatten, History, MaxPooling2D, Sequential, Tensor,
+    Adam, CancellationToken, Conv2D, Dense, Device, Dropout, FitOptions, Flatten, History, MaxPooling2D,
+    Sequential, Tensor,
 };
 
 /// Trains two convolutions, each with pooling behind it, on Fashion-MNIST.
@@ -70,7 +71,9 @@ fn run(options: &Options) -> Result<()> {
     model.compile(Adam::new(0.001), "sparse_categorical_crossentropy", &["accuracy"])?;
     let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
     let fit = fit.validation_data(test_x.clone(), data.test_y.clone());
+    let fit = fit.cancel_on(CancellationToken::on_interrupt()?);
     let history = model.fit(x, data.train_y, fit)?;
+    ensure!(!history.epochs().is_empty(), "interrupted in the first epoch: there is nothing to draw");
     println!("Test: {}", model.evaluate(test_x, data.test_y, options.batch_size)?);
     draw(&history, &options.out)
 }

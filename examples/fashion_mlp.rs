@@ -5,10 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use gradus::data::{StandardScaler, load_fashion_mnist};
-use gradus::{Dense, Device, FitOptions, History, Sequential, Sgd, Tensor};
+use gradus::{CancellationToken, Dense, Device, FitOptions, History, Sequential, Sgd, Tensor};
 
 /// Images trained and validated on.
 const IMAGES: usize = 10_000;
@@ -71,13 +71,15 @@ fn run(options: &Options) -> Result<()> {
     model.compile(Sgd::new(0.01), "sparse_categorical_crossentropy", &["accuracy"])?;
     let fit = FitOptions::new()
         .epochs(options.epochs.unwrap_or(if options.full { 20 } else { 10 }))
-        .batch_size(options.batch_size);
+        .batch_size(options.batch_size)
+        .cancel_on(CancellationToken::on_interrupt()?);
     let (test_x, test_y) = (scaler.transform(&flat(&data.test_x)?)?, data.test_y);
     let fit = match options.full {
         true => fit.validation_data(test_x.clone(), test_y.clone()),
         false => fit.validation_split(0.2),
     };
     let history = model.fit(x, y, fit)?;
+    ensure!(!history.epochs().is_empty(), "interrupted in the first epoch: there is nothing to draw");
     println!("Test: {}", model.evaluate(test_x, test_y, options.batch_size)?);
     draw(&history, &options.out)
 }

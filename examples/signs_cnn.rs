@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use gradus::data::{load_signs, one_hot};
 use gradus::model::plot;
 use gradus::{
-    Conv2D, Dense, Device, FitOptions, Flatten, History, Logs, MaxPooling2D, Sequential, Sgd, Tensor,
+    CSVLogger, CancellationToken, Conv2D, Dense, Device, FitOptions, Flatten, History, Logs, MaxPooling2D,
+    Model, ModelCheckpoint, Sequential, Sgd, Tensor,
 };
 
 /// Trains the network of the course on SIGNS.
@@ -31,7 +32,10 @@ struct Options {
     /// What the first weights and the order of the images depend on
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Folder for model.h5, history.csv, report.html and pictures
+    /// Go on from model.keras, which an interrupted run has left in the folder --out
+    #[arg(long)]
+    resume: bool,
+    /// Folder for model.keras, model.h5, history.csv, report.html and pictures
     #[arg(long, default_value = "target/signs_cnn")]
     out: PathBuf,
 }
@@ -53,18 +57,18 @@ fn run(options: &Options) -> Result<()> {
     let (train_x, test_x) = (data.train_x.scaled(1.0 / 255.0), data.test_x.scaled(1.0 / 255.0));
     let (train_y, test_y) = (one_hot(&data.train_y, classes)?, one_hot(&data.test_y, classes)?);
 
-    let mut model = network(classes).seed(options.seed);
-    if let Some(name) = &options.device {
-        model = model.device(Device::parse(name)?);
-    }
+    let mut model = start(options, &train_x.shape()[1..], classes)?;
     println!("Device: {}", model.describe_device()?);
-    model.build(&train_x.shape()[1..])?;
     println!("{}", model.summary()?);
 
-    let metrics = ["accuracy", "confusion_matrix"];
-    model.compile(Sgd::new(0.01), "categorical_crossentropy", &metrics)?;
-    let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
-    let history = model.fit(train_x, train_y, fit.validation_data(&test_x, &test_y))?;
+    let history =
+        model.fit(train_x, train_y, fit_options(options, &model)?.validation_data(&test_x, &test_y))?;
+    if history.is_cancelled() {
+        let done = model.trained_epochs();
+        bail!(
+            "interrupted after {done} epochs, which are in model.keras: go on with the same options and --resume"
+        );
+    }
     let test = model.evaluate(&test_x, &test_y, options.batch_size)?;
     println!("Test: {test}");
     save(&mut model, &history, &options.out)?;
@@ -75,8 +79,42 @@ fn run(options: &Options) -> Result<()> {
         model.report("SIGNS")?.option("epochs", options.epochs).option("batch size", options.batch_size);
     let report = report.classes(&names).history(&history)?.evaluation("Test", &test)?;
     report.write(options.out.join("report.html"))?;
-    println!("Wrote model.h5, history.csv, report.html and pictures to {}", options.out.display());
+    println!(
+        "Wrote model.keras, model.h5, history.csv, report.html and pictures to {}",
+        options.out.display()
+    );
     Ok(())
+}
+
+/// The model, compiled: fresh, or as the last run has left it.
+fn start(options: &Options, image: &[usize], classes: usize) -> Result<Model> {
+    let mut model = match options.resume {
+        true => Model::load(options.out.join("model.keras"))?,
+        false => {
+            let mut fresh = network(classes).seed(options.seed);
+            fresh.build(image)?;
+            let metrics = ["accuracy", "confusion_matrix"];
+            fresh.compile(Sgd::new(0.01), "categorical_crossentropy", &metrics)?;
+            fresh.into()
+        }
+    };
+    if let Some(name) = &options.device {
+        model = model.device(Device::parse(name)?);
+    }
+    Ok(model)
+}
+
+/// Each epoch is saved and written down when it is over, and Ctrl-C ends the training.
+fn fit_options(options: &Options, model: &Model) -> Result<FitOptions> {
+    let history = CSVLogger::new(options.out.join("history.csv")).append(options.resume);
+    let save = ModelCheckpoint::new(&options.out.join("model.keras").to_string_lossy());
+    Ok(FitOptions::new()
+        .epochs(options.epochs)
+        .initial_epoch(model.trained_epochs())
+        .batch_size(options.batch_size)
+        .callback(history)
+        .callback(save)
+        .cancel_on(CancellationToken::on_interrupt()?))
 }
 
 /// Two convolutions, one pooling, one layer of scores.
@@ -98,16 +136,15 @@ fn check_writable(folder: &Path) -> Result<()> {
     check().with_context(|| format!("--out {}: cannot be written to, give another folder", folder.display()))
 }
 
-fn save(model: &mut Sequential, history: &History, folder: &Path) -> Result<()> {
+fn save(model: &mut Model, history: &History, folder: &Path) -> Result<()> {
     model.save_weights(folder.join("model.h5"))?;
-    history.write_csv(folder.join("history.csv"))?;
     plot::history_charts(folder, "SIGNS", history)?;
     Ok(())
 }
 
 /// What the network takes for what, what it looks for, and what it sees in the first test image.
 fn draw(
-    model: &mut Sequential,
+    model: &mut Model,
     (images, labels, names): (&Tensor, &Tensor, &[&str]),
     test: &Logs,
     folder: &Path,

@@ -177,8 +177,7 @@ impl Engine {
         let order = (0..rows as u32).collect();
         let outputs = loaded.outputs(rows, steps);
         let binding = Binding { program: program.0, inputs: inputs.to_vec(), rows, order, outputs, steps };
-        self.bindings.push(Some(binding));
-        Ok(BindingId(self.bindings.len() - 1))
+        Ok(BindingId::in_free_slot(&mut self.bindings, binding))
     }
 
     /// Sets the order in which steps take the samples of the data sets; at first it is the order of the data.

@@ -213,8 +213,7 @@ impl Engine {
         let mut bound = Bound::new(device, (program.0, loaded), variables, data, steps)?;
         bound.generation = self.generation;
         bound.pace.fix(self.steps_per_submission);
-        self.bindings.push(Some(bound));
-        Ok(BindingId(self.bindings.len() - 1))
+        Ok(BindingId::in_free_slot(&mut self.bindings, bound))
     }
 
     /// Sets which row each position of the next runs means; all rows need not occur.

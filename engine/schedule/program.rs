@@ -283,6 +283,18 @@ pub struct ProgramId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BindingId(pub usize);
 
+impl BindingId {
+    /// Puts `binding` into a slot that is free, so that binding again and again takes no more room.
+    pub(crate) fn in_free_slot<T>(slots: &mut Vec<Option<T>>, binding: T) -> Self {
+        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        if free == slots.len() {
+            slots.push(None);
+        }
+        slots[free] = Some(binding);
+        Self(free)
+    }
+}
+
 /// What the host says about one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
