@@ -18,6 +18,8 @@ mod golden;
 mod gradients;
 mod graph;
 // The benches use all of it.
+#[cfg(feature = "cpu")]
+mod error_bounds;
 #[allow(dead_code)]
 mod harness;
 mod indexing;
@@ -28,6 +30,8 @@ mod metrics;
 mod optimizers;
 mod programs;
 mod random_graphs;
+#[cfg(feature = "cpu")]
+mod random_models;
 mod regions;
 mod shaders;
 mod signs_epoch;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::awake;
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::packs::Packs;
@@ -221,7 +222,7 @@ impl Engine {
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
         steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
         let variables = &self.variables;
-        Ok(self.pool.install(|| {
+        Ok(awake::lead(&self.pool, || {
             let wanted = steps.iter().take_while(|_| !token.is_cancelled());
             wanted.map(|step| loaded.step(binding, step, variables)).count()
         }))
@@ -241,7 +242,7 @@ impl Engine {
             kernel.run(&context);
             start.elapsed().as_secs_f64()
         };
-        Ok(self.pool.install(|| {
+        Ok(awake::lead(&self.pool, || {
             loaded.packs.fill(&context);
             loaded.kernels.iter().map(time).collect()
         }))

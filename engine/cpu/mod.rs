@@ -5,6 +5,8 @@ pub mod plain;
 #[cfg(feature = "cpu")]
 mod anchor;
 #[cfg(feature = "cpu")]
+mod awake;
+#[cfg(feature = "cpu")]
 mod engine;
 #[cfg(feature = "cpu")]
 mod free_memory;

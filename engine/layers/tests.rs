@@ -179,7 +179,6 @@ fn options_of_the_wrong_kind_are_refused() {
     );
     refused("Dense", json!({ "units": 2, "bias_constraint": "max" }), "unit_norm");
     refused("LSTM", json!({ "units": 2, "stateful": true }), "batch_size is null");
-    refused("GRU", json!({ "units": 2, "return_state": true }), "return_state");
     refused(
         "Bidirectional",
         json!({ "layer": { "class_name": "Dense", "config": {} } }),

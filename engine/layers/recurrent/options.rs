@@ -27,6 +27,7 @@ impl Recurrent {
             dropout: 0.0,
             recurrent_dropout: 0.0,
             return_sequences: false,
+            return_state: false,
             go_backwards: false,
             stateful: None,
             zero_output_for_mask: false,
@@ -184,6 +185,13 @@ impl Recurrent {
         self
     }
 
+    /// Whether the last states are given behind the output, each `[None, units]`: `h`, and `c` of an
+    /// [`LSTM`](super::LSTM). Default false.
+    pub fn return_state(mut self, return_state: bool) -> Self {
+        self.return_state = return_state;
+        self
+    }
+
     /// Whether time runs from the last step to the first, the outputs in that order. Default false.
     pub fn go_backwards(mut self, go_backwards: bool) -> Self {
         self.go_backwards = go_backwards;
@@ -238,7 +246,7 @@ impl Recurrent {
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "return_sequences": self.return_sequences,
-            "return_state": false,
+            "return_state": self.return_state,
             "go_backwards": self.go_backwards,
             "stateful": self.stateful.is_some(),
             "unroll": true,
@@ -287,7 +295,7 @@ impl Recurrent {
         layer.dropout = config.number_or("dropout", 0.0)?;
         layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
         layer.return_sequences = config.flag("return_sequences", false)?;
-        config.only("return_state", &[json!(false)])?;
+        layer.return_state = config.flag("return_state", false)?;
         layer.go_backwards = config.flag("go_backwards", false)?;
         layer.zero_output_for_mask = config.flag("zero_output_for_mask", false)?;
         // How Keras computes it, not what: the network is unrolled here in any case.

@@ -8,12 +8,18 @@ use crate::graph::{Along, Comparison, Element, Graph, NodeId};
 use crate::tensor::{Dim, Shape};
 
 impl Recurrent {
-    /// Adds all time steps to the graph.
-    pub(super) fn unroll(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+    /// Adds all time steps to the graph, from `first` states if there are any. Returns the output and the last states.
+    pub(super) fn unroll(
+        &self,
+        context: &mut Context<'_>,
+        input: NodeId,
+        first: &[NodeId],
+    ) -> Result<Vec<NodeId>> {
         let time = context.sample_shape(input)[0];
         let (x, weights) = self.project(context, input)?;
-        let mut states = self.first_states(context)?;
-        let mask = context.mask(input);
+        let mut states = if first.is_empty() { self.first_states(context)? } else { first.to_vec() };
+        // As in Keras 3, which hands on no mask beside first states.
+        let mask = if first.is_empty() { context.mask(input) } else { None };
         let mut outputs = Vec::with_capacity(time);
         for number in 0..time {
             let t = if self.go_backwards { time - 1 - number } else { number };
@@ -31,7 +37,9 @@ impl Recurrent {
             outputs.push(output);
         }
         self.keep_states(context, &states)?;
-        self.finish(context, &outputs, mask)
+        let mask = context.mask(input);
+        let output = self.finish(context, &outputs, mask)?;
+        Ok([&[output], states.as_slice()].concat())
     }
 
     /// All time steps times the kernel: `[None, time, gates·units]`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Domain, Groups, MAX_BUFFERS, moved, product};
+use super::{Domain, Groups, moved, product};
 use crate::graph::{NodeId, Op};
 use crate::schedule::program::storage;
 use crate::schedule::roots::{is_anchor, is_row_reduction};
@@ -21,7 +21,8 @@ impl Groups<'_> {
         let others = self.candidates(id, &leaves).into_iter().rev();
         operand.into_iter().chain(others).find_map(|index| {
             let domain = self.joined_domain(index, id, &leaves)?;
-            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, &[id]) <= MAX_BUFFERS;
+            let fits =
+                self.reads_same_rows(index, id, domain) && self.buffers(index, &[id]) <= self.most_bindings;
             let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
                 Some(&other) if other != index => !self.depends(other, index),
                 _ => true,
@@ -99,7 +100,7 @@ impl Groups<'_> {
                 && !self.is_alone(host)
                 && !self.is_alone(index)
                 && self.groups[host].domain == self.groups[index].domain
-                && self.buffers(host, &self.groups[index].roots) <= MAX_BUFFERS
+                && self.buffers(host, &self.groups[index].roots) <= self.most_bindings
                 && !self.depends(index, host)
                 && !self.depends(host, index)
         })
