@@ -24,6 +24,7 @@ for picture in loss accuracy confusion misclassified; do
     cp "target/signs_cnn/$picture.png" "$pictures/signs_$picture.png"
 done
 cp target/signs_cnn/filters.png "$pictures"
+cp target/regularisation/validation.png "$pictures/remedies.png"
 cp target/batch_and_epochs/accuracy.png "$pictures/batch_and_epochs.png"
 cp target/series/forecast.png "$pictures/sunspots.png"
 du -ch "$pictures"/* | tail -1
