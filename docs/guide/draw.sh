@@ -10,7 +10,7 @@ example() { cargo run $profile --example "$@"; }
 
 cargo test --doc guide
 example xor -- 300
-example signs_cnn
+example signs_cnn -- --epochs 25
 example regularisation
 example batch_and_epochs
 example series
