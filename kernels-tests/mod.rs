@@ -28,6 +28,7 @@ mod losses;
 mod matmul;
 mod metrics;
 mod optimizers;
+mod options;
 mod programs;
 mod random_graphs;
 #[cfg(feature = "cpu")]

@@ -281,6 +281,15 @@ impl Graph {
         self.push(Op::Random { stream }, &[], shape.clone(), Element::F32)
     }
 
+    /// Uniform numbers in [0, 1) of `shape` that follow from `seed` and `number`, whatever else the graph draws: the same
+    /// for every node that has both. They still differ from step to step, and with the model's seed.
+    pub fn random_seeded(&mut self, shape: &Shape, seed: u64, number: u32) -> NodeId {
+        // The upper half of the streams; those of `random` are counted from 0.
+        let mixed = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32;
+        let stream = 1 << 31 | (mixed ^ number);
+        self.push(Op::Random { stream }, &[], shape.clone(), Element::F32)
+    }
+
     /// Appends a node. The callers are the shape rules.
     pub(crate) fn push(&mut self, op: Op, inputs: &[NodeId], shape: Shape, element: Element) -> NodeId {
         let scope = self.scope.clone();

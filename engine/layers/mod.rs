@@ -13,6 +13,7 @@ mod context;
 mod convolution;
 mod cropping2d;
 mod dense;
+mod draw;
 mod drop_connect;
 mod dropout;
 mod embedding;

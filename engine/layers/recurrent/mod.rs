@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use self::cells::Cell;
 use super::config::with_base;
+use super::draw::Draw;
 use super::spatial::shown;
 use super::weight_options::WeightOptions;
 use super::{ActivationFunction, Base, Context, Layer, Weight};
@@ -100,6 +101,7 @@ pub struct Recurrent {
     activity_regularizer: Option<Regularizer>,
     dropout: f64,
     recurrent_dropout: f64,
+    draw: Draw,
     return_sequences: bool,
     return_state: bool,
     go_backwards: bool,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::config::{Config, merged};
+use super::super::draw::Draw;
 use super::super::weight_options::{BIAS, KERNEL, RECURRENT, WeightOptions};
 use super::super::{ActivationFunction, Base};
 use super::{Cell, Recurrent};
@@ -26,6 +27,7 @@ impl Recurrent {
             activity_regularizer: None,
             dropout: 0.0,
             recurrent_dropout: 0.0,
+            draw: Draw::default(),
             return_sequences: false,
             return_state: false,
             go_backwards: false,
@@ -179,6 +181,13 @@ impl Recurrent {
         self
     }
 
+    /// What is dropped follows from this number, and the model's seed, whatever else the model draws. Default: each layer
+    /// draws by itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.draw.seed = Some(seed);
+        self
+    }
+
     /// Whether all outputs are given, `[None, time, units]`, not the last alone. Default false.
     pub fn return_sequences(mut self, return_sequences: bool) -> Self {
         self.return_sequences = return_sequences;
@@ -253,6 +262,7 @@ impl Recurrent {
             "zero_output_for_mask": self.zero_output_for_mask,
         });
         let weights = [(&self.kernel, &KERNEL), (&self.recurrent, &RECURRENT), (&self.bias, &BIAS)];
+        self.draw.write(&mut options);
         for (weight, keys) in weights {
             options = merged(options, weight.config(keys));
         }
@@ -294,6 +304,7 @@ impl Recurrent {
         layer.activity_regularizer = config.regularizer("activity_regularizer")?;
         layer.dropout = config.number_or("dropout", 0.0)?;
         layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
+        layer.draw = Draw::seeded(config)?;
         layer.return_sequences = config.flag("return_sequences", false)?;
         layer.return_state = config.flag("return_state", false)?;
         layer.go_backwards = config.flag("go_backwards", false)?;
