@@ -37,9 +37,13 @@ fn main() -> Result<()> {
     let (x, y) = workload.data(workload.samples)?;
     let (sender, receiver) = channel();
     model.fit(x, y, options().epochs(4).callback(Times::new(sender)))?;
-    let seconds = median(receiver.try_iter().skip(1).collect());
-    let rate = workload.samples.div_ceil(workload.batch) as f64 / seconds;
+    let (seconds, host): (Vec<f64>, Vec<f64>) = receiver.try_iter().skip(1).unzip();
+    let steps = workload.samples.div_ceil(workload.batch) as f64;
+    let (rate, host) = (steps / median(seconds), 1e6 * median(host) / steps);
     println!("gradus-{device} {name} steps_per_s={rate:.2} first_step_s={first:.3} {}", peak_memory());
+    let kernels = model.explain()?;
+    let kernels = kernels.lines().find(|line| line.contains("dispatches a step")).unwrap_or_default();
+    println!("host_us_a_step={host:.1} of the thread that calls fit; {}", kernels.trim());
     if arguments.get(2).is_some_and(|argument| argument == "profile") {
         let (x, y) = workload.data(workload.batch)?;
         println!("{}", model.profile(x, Some(y.into()), 50)?);
@@ -60,26 +64,33 @@ fn peak_memory() -> String {
     kib.map_or(String::new(), |kib| format!("peak_rss_mb={:.0}", kib / 1024.0))
 }
 
-/// Sends how long each epoch took.
+/// Sends how long each epoch took, and how much of that this thread was at work.
 struct Times {
     start: Instant,
-    sender: Sender<f64>,
+    host: f64,
+    sender: Sender<(f64, f64)>,
+}
+
+/// Processor seconds of this thread, where the system tells: what the host spends on encoding and submitting.
+fn host_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).map_or(f64::NAN, |n| n * 1e-9)
 }
 
 impl Times {
-    fn new(sender: Sender<f64>) -> Self {
-        Self { start: Instant::now(), sender }
+    fn new(sender: Sender<(f64, f64)>) -> Self {
+        Self { start: Instant::now(), host: host_seconds(), sender }
     }
 }
 
 impl Callback for Times {
     fn on_epoch_begin(&mut self, _epoch: usize, _training: &mut Training<'_>) -> Result<()> {
-        self.start = Instant::now();
+        (self.start, self.host) = (Instant::now(), host_seconds());
         Ok(())
     }
 
     fn on_epoch_end(&mut self, _epoch: usize, _logs: &mut Logs, _training: &mut Training<'_>) -> Result<()> {
-        let sent = self.sender.send(self.start.elapsed().as_secs_f64());
+        let sent = self.sender.send((self.start.elapsed().as_secs_f64(), host_seconds() - self.host));
         sent.expect("the receiver lives as long as the training");
         Ok(())
     }

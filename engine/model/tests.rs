@@ -3,7 +3,7 @@
 use super::Objective;
 use super::*;
 use crate::error::{Error, Result};
-use crate::layers::{Conv2D, Dense, Dropout, Flatten};
+use crate::layers::{Conv2D, Dense, Dropout, Flatten, LSTM};
 use crate::schedule::{Destination, Target, schedule};
 use crate::tensor::Tensor;
 use crate::train::losses::SparseCategoricalCrossentropy;
@@ -299,6 +299,22 @@ fn an_optimizer_is_one_kernel() -> Result<()> {
             assert_eq!(dispatches(name.try_into()?, target)?.1, 1, "{name} {target:?}");
         }
     }
+    Ok(())
+}
+
+/// A time step of an LSTM takes at most three dispatches forward and three backward; the input's product and those for the
+/// weights' gradients are one each for all steps.
+#[test]
+fn a_time_step_takes_few_dispatches() -> Result<()> {
+    let count = |time: usize| -> Result<usize> {
+        let x = Tensor::f32(&[4, time, 28], vec![0.5; 4 * time * 28])?;
+        let mut model = Sequential::new().add(LSTM::new(128)).add(Dense::new(10));
+        model.compile("adam", "mean_squared_error", &[])?;
+        let graph = model.graph(Purpose::Training, &x)?;
+        Ok(schedule(&graph, Target::Gpu { software: false }, Default::default(), 32)?.dispatches())
+    };
+    let (short, long) = (count(12)?, count(36)?);
+    assert!(long - short <= 24 * (3 + 3), "{short} dispatches for 12 steps, {long} for 36");
     Ok(())
 }
 
