@@ -58,9 +58,11 @@ fn models_are_shown_run_and_converted() {
         done(&at, &["predict", file, "--x", "x.npy", "--out", "q.npy"]);
         assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected, "{file}");
     }
-    done(&at, &["convert", "model.keras", "w.weights.h5"]);
-    done(&at, &["predict", "config.json", "--weights", "w.weights.h5", "--x", "x.npy", "--out", "q.npy"]);
-    assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected);
+    for weights in ["w.weights.h5", "w.safetensors", "w.npz"] {
+        done(&at, &["convert", "model.keras", weights]);
+        done(&at, &["predict", "config.json", "--weights", weights, "--x", "x.npy", "--out", "q.npy"]);
+        assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected, "{weights}");
+    }
 }
 
 #[test]

@@ -10,17 +10,17 @@ use crate::graph::random::philox;
 use crate::model::{Device, FitOptions, Model, Tensors};
 use crate::tensor::Tensor;
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/keras/files")
 }
 
-fn golden(name: &str) -> Vec<(String, Value)> {
+pub fn golden(name: &str) -> Vec<(String, Value)> {
     let text = std::fs::read_to_string(folder().join(name)).unwrap();
     let cases: Value = serde_json::from_str(&text).unwrap();
     cases.as_object().unwrap().clone().into_iter().collect()
 }
 
-fn tensors(arrays: &Value) -> Vec<Tensor> {
+pub fn tensors(arrays: &Value) -> Vec<Tensor> {
     let tensor = |array: &Value| {
         let numbers = |key: &str| {
             array[key].as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect::<Vec<_>>()
@@ -43,7 +43,7 @@ fn steps(model: &mut Model, case: &Value, epochs: usize) -> Vec<f64> {
 
 /// Predictions within 1e-5 of the output's largest value.
 #[track_caller]
-fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
+pub fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (found, expected) in found.iter().zip(expected) {
         assert_eq!(found.shape(), expected.shape(), "{what}");

@@ -13,13 +13,13 @@ use crate::tensor::Tensor;
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
 
-const FAMILIES: [&str; 7] =
+pub const FAMILIES: [&str; 7] =
     ["core", "rectifiers", "spatial", "convolution", "pooling", "normalization", "recurrent"];
 
 /// One recorded call.
-struct Case {
+pub struct Case {
     json: Value,
-    layer: Box<dyn Layer>,
+    pub layer: Box<dyn Layer>,
 }
 
 impl Case {
@@ -30,8 +30,13 @@ impl Case {
         Self { json, layer }
     }
 
-    fn what(&self) -> String {
+    pub fn what(&self) -> String {
         format!("{} {} over {}", self.json["class_name"], self.json["config"], self.json["input_shape"])
+    }
+
+    /// Whether some time steps do not count.
+    pub fn is_masked(&self) -> bool {
+        !self.json["masked"].is_null()
     }
 
     fn batch(&self) -> usize {
@@ -43,7 +48,7 @@ impl Case {
     }
 
     /// The samples: numbers, or integers below a limit.
-    fn samples(&self) -> Tensor {
+    pub fn samples(&self) -> Tensor {
         let shape = [vec![self.batch()], self.sizes("input_shape")].concat();
         let count: usize = shape.iter().product();
         if let Some(limit) = self.json["integers"].as_u64() {
@@ -60,7 +65,7 @@ impl Case {
     }
 
     /// The layer's output and the gradients of Σ y·c: of the input as rows, of the weights as a variable.
-    fn graph(&self) -> Graph {
+    pub fn graph(&self) -> Graph {
         let mut graph = Graph::new();
         let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
         let element = if self.json["integers"].is_null() { Element::F32 } else { Element::U32 };
@@ -68,8 +73,7 @@ impl Case {
         let cotangent = graph.input("cotangent", &self.sizes("y_shape"), Element::F32);
         let training = self.json["training"] == true;
         let mut context = Context::new(&mut graph, training, Variables { learning, frozen, states });
-        let masked = !self.json["masked"].is_null();
-        let input = if masked { context.apply(&Masking::new(), x).unwrap() } else { x };
+        let input = if self.is_masked() { context.apply(&Masking::new(), x).unwrap() } else { x };
         let y = context.apply(self.layer.as_ref(), input).unwrap();
         let updates = context.updates().to_vec();
         graph.output("y", y).unwrap();
@@ -96,7 +100,7 @@ impl Case {
     }
 
     /// The variables before the call: each weight by its number among all of the layer's.
-    fn start(&self, graph: &Graph) -> Vec<Vec<f32>> {
+    pub fn start(&self, graph: &Graph) -> Vec<Vec<f32>> {
         let mut arenas: Vec<Vec<f32>> =
             graph.variables.iter().map(|v| vec![0.0; v.segments * SEGMENT]).collect();
         for (i, parameter) in graph.parameters.iter().enumerate() {
@@ -148,7 +152,8 @@ fn parameters(graph: &Graph, variable: VariableId) -> Vec<NodeId> {
     graph.ids().filter(own).collect()
 }
 
-fn cases(family: &str) -> Vec<Case> {
+/// The recorded calls of one family.
+pub fn cases(family: &str) -> Vec<Case> {
     let path = format!("{}/kernels-tests/keras/layers_{family}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));

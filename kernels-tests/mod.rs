@@ -21,6 +21,8 @@ mod layers;
 mod losses;
 mod matmul;
 mod metrics;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod onnx;
 mod optimizers;
 mod programs;
 mod random_graphs;

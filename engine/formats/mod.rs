@@ -10,6 +10,8 @@ pub mod keras_variables;
 pub mod keras_weights;
 pub mod npy;
 pub mod npz;
+pub mod onnx;
+pub mod protobuf;
 pub mod safetensors;
 
 use std::ffi::OsString;

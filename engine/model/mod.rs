@@ -13,8 +13,11 @@ mod history;
 mod keras;
 mod learner;
 mod lower;
+#[cfg(feature = "hdf5")]
+mod named_weights;
 mod network;
 mod objective;
+mod onnx;
 mod options;
 mod pass;
 #[cfg(feature = "plots")]
@@ -23,8 +26,6 @@ mod profile;
 mod progress;
 mod report;
 mod run;
-#[cfg(feature = "hdf5")]
-mod safetensors;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]

@@ -15,6 +15,7 @@ pub use program::{
     BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
     Target, Tile, Work,
 };
+pub(crate) use simplify::simplify;
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     if max_batch == 0 {
         return Err(Error::argument("schedule", "batch size", 0, "at least 1"));
     }
-    let mut graph = if options.simplify { simplify::simplify(graph) } else { simplify::prune(graph) };
+    let mut graph = if options.simplify { simplify(graph) } else { simplify::prune(graph) };
     check_sizes(&graph, max_batch)?;
     if target != Target::Cpu {
         roots::part_concatenations(&mut graph);

@@ -13,6 +13,7 @@ use crate::formats::keras_archive::{self, Archive};
 use crate::formats::keras_variables::{self, Variables};
 use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
+use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
 use crate::tensor::Tensor;
 
@@ -169,7 +170,8 @@ impl Model {
     }
 
     /// Writes all weights to `path`, whole or not at all: in Keras 3's layout if the name ends in `.weights.h5`, as
-    /// safetensors under Keras's names if it ends in `.safetensors`, else in the layout of Keras's older `model.h5`.
+    /// named arrays under Keras's names if it ends in `.safetensors` or `.npz`, else in the layout of Keras's older
+    /// `model.h5`.
     ///
     /// # Errors
     /// If the model is not built yet, or the file cannot be written.
@@ -181,8 +183,8 @@ impl Model {
     /// Writes `weights`, which are this model's.
     pub(in crate::model) fn write_weights(&self, path: impl AsRef<Path>, weights: Vec<Tensor>) -> Result<()> {
         let path = path.as_ref();
-        if is_safetensors(path) {
-            return self.write_safetensors(path, weights);
+        if let Some(format) = NamedArrays::of(path) {
+            return self.write_named(format, path, weights);
         }
         if path.to_string_lossy().to_lowercase().ends_with(".weights.h5") {
             return keras_variables::tree(&self.variables(&weights))?.write(path);
@@ -191,8 +193,8 @@ impl Model {
     }
 
     /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`,
-    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors`,
-    /// matched by name.
+    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors` or
+    /// `.npz`, matched by name.
     ///
     /// # Errors
     /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
@@ -200,8 +202,8 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.check_built("load_weights")?;
-        if is_safetensors(path) {
-            return self.take_safetensors(path);
+        if let Some(format) = NamedArrays::of(path) {
+            return self.read_named(format, path);
         }
         let mut start = [0; 4];
         let is_zip =
@@ -310,10 +312,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 /// What early versions of `.weights.h5` called `layers`.
