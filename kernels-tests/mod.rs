@@ -6,7 +6,11 @@ mod activations;
 mod conv;
 mod custom_step;
 mod differences;
+#[cfg(feature = "cpu")]
+mod events;
 mod executor;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod faults;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod files;
 mod functional;
@@ -29,6 +33,10 @@ mod random_graphs;
 mod regions;
 mod shaders;
 mod signs_epoch;
+#[cfg(all(feature = "cpu", feature = "plots"))]
+mod tensorboard;
+#[cfg(feature = "cpu")]
+mod threads;
 mod trajectories;
 mod variables;
 mod weighting;

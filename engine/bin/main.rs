@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 /// Trains, runs and converts neural networks on any GPU, from files that Keras writes and reads.
 ///
-/// Exit code 0: done; 1: it failed, and the message on standard error says why; 2: wrong usage.
+/// Exit code 0: done; 1: it failed, and the message on standard error says why; 2: wrong usage; 130: ended by Ctrl-C.
 #[derive(Parser)]
 #[command(name = "gradus", version)]
 struct Arguments {

@@ -1,6 +1,6 @@
 //! The model that a command works on, and its data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -44,6 +44,11 @@ impl ModelFile {
         Ok(model)
     }
 
+    /// Where the model is.
+    pub fn path(&self) -> &Path {
+        &self.model
+    }
+
     /// The model on `device`.
     pub fn open_on(&self, device: &DeviceName) -> Result<Model> {
         device.take(self.open()?)
@@ -71,6 +76,11 @@ impl Samples {
     /// All inputs.
     pub fn read(&self) -> Result<Vec<Tensor>> {
         self.read_others(&self.x)
+    }
+
+    /// The names of the files.
+    pub fn files(&self) -> &[String] {
+        &self.x
     }
 
     /// Those of other files, taken in the same way.

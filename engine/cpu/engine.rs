@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::awake;
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::packs::Packs;
 use super::prepare::Prepared;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -67,6 +69,25 @@ impl Engine {
         };
         let threads = self.pool.current_num_threads();
         format!("CPU, {threads} thread{}, {level}", if threads == 1 { "" } else { "s" })
+    }
+
+    /// Bytes of the variables and of the programs loaded.
+    pub fn held(&self) -> u64 {
+        let variables: usize = self.variables.iter().map(Arena::len).sum();
+        let programs: u64 =
+            self.programs.iter().flatten().map(|loaded| Self::bytes(&loaded.program, &[], 0)).sum();
+        variables as u64 * 4 + programs
+    }
+
+    /// Bytes that `program` takes, with the outputs of `steps` steps over `inputs`, which stay where they are.
+    pub fn bytes(program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
+        let rows = inputs.first().map_or(0, |tensor| tensor.rows());
+        let gradients: usize = program.gradients.iter().map(|&(_, words)| words).sum();
+        let outputs = program.graph.outputs.iter().map(|output| {
+            let Dim { factor, batch } = program.graph.shape(output.node).count();
+            factor * if batch { rows } else { steps }
+        });
+        (program.activation_words + gradients + outputs.sum::<usize>() + rows) as u64 * 4
     }
 
     /// Makes the variables of a model, filled with zeros. Those that exist with the same size keep their values.
@@ -184,12 +205,27 @@ impl Engine {
     /// # Errors
     /// If the binding does not exist, or a step lies outside of its data, its outputs or the program's batch.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
+    }
+
+    /// Runs steps one after the other until they are done or `token` is cancelled, and returns how many were run.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
         let binding = find(&self.bindings, binding.0, "Engine::run", "binding")?;
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
         steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
         let variables = &self.variables;
-        self.pool.install(|| steps.iter().for_each(|step| loaded.step(binding, step, variables)));
-        Ok(())
+        Ok(awake::lead(&self.pool, || {
+            let wanted = steps.iter().take_while(|_| !token.is_cancelled());
+            wanted.map(|step| loaded.step(binding, step, variables)).count()
+        }))
     }
 
     /// Runs `step` and returns the seconds that each kernel took.
@@ -206,7 +242,7 @@ impl Engine {
             kernel.run(&context);
             start.elapsed().as_secs_f64()
         };
-        Ok(self.pool.install(|| {
+        Ok(awake::lead(&self.pool, || {
             loaded.packs.fill(&context);
             loaded.kernels.iter().map(time).collect()
         }))

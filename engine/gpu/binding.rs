@@ -54,22 +54,7 @@ impl Loaded {
             .zip(pipelines)
             .map(|(Shader { bindings, grid, .. }, pipeline)| Dispatch { pipeline, bindings, grid })
             .collect();
-        let loaded = Self { program, dispatches, activations, gradients };
-        loaded.check_ranges(device)?;
-        Ok(loaded)
-    }
-
-    fn check_ranges(&self, device: &Device) -> Result<()> {
-        let limit = device.binding_limit();
-        for (_, resource) in self.dispatches.iter().flat_map(|d| &d.bindings) {
-            let Resource::Range { count, .. } = resource else { continue };
-            let bytes = count.at(self.program.max_batch) as u64 * 4;
-            if bytes > limit {
-                let problem = format!("a tensor of {bytes} bytes is over the adapter's limit of {limit}");
-                return Err(device.error(problem, "use a smaller batch or model, or the device cpu"));
-            }
-        }
-        Ok(())
+        Ok(Self { program, dispatches, activations, gradients })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tensor::{Tensor, Values};
 const UPLOAD: usize = 64 << 20;
 
 /// Bytes of a streamed data set's rows on the device.
-const RING: u64 = 64 << 20;
+pub(super) const RING: u64 = 64 << 20;
 
 /// The data sets of one binding, and the order in which their rows are read.
 pub struct DataSets {
@@ -123,7 +123,7 @@ impl DataSets {
     }
 }
 
-fn bytes(tensor: &Tensor) -> &[u8] {
+pub(super) fn bytes(tensor: &Tensor) -> &[u8] {
     match tensor.values() {
         Values::F32(values) => bytemuck::cast_slice(values),
         Values::U32(values) => bytemuck::cast_slice(values),

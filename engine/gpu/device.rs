@@ -1,5 +1,6 @@
 //! The open device: buffers, errors caught instead of panics, and waiting.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{self, Choice};
@@ -36,8 +37,20 @@ pub struct Device {
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
+    /// Bytes of the adapter's own memory, where the driver tells.
+    pub memory: Option<u64>,
     counters: Mutex<Counters>,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
+    /// Whether memory has run out since the last look.
+    exhausted: Arc<AtomicBool>,
+}
+
+/// Why nothing that follows on a device can be trusted.
+enum Failure {
+    /// The driver has given it up.
+    Lost(String),
+    /// Something was asked that it cannot do.
+    Invalid(String),
 }
 
 impl Device {
@@ -59,15 +72,10 @@ impl Device {
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|problem| {
             Error::device(adapter::describe(&info), problem, "update the driver, or use another device")
         })?;
-        let failure = Arc::new(Mutex::new(None));
-        let (uncaptured, lost) = (failure.clone(), failure.clone());
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&uncaptured, error.to_string())));
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                note(&lost, format!("the device was lost: {message}"));
-            }
-        });
-        Ok(Self { device, queue, info, limits, counters: Mutex::default(), failure })
+        let (failure, exhausted) = (Arc::default(), Arc::default());
+        listen(&device, &failure, &exhausted);
+        let memory = super::room::memory(adapter);
+        Ok(Self { device, queue, info, limits, memory, counters: Mutex::default(), failure, exhausted })
     }
 
     /// What has been done so far.
@@ -82,11 +90,27 @@ impl Device {
 
     /// The first error since the device was opened; it stays, for nothing that follows can be trusted.
     pub fn check(&self) -> Result<()> {
+        if self.exhausted.swap(false, Ordering::Relaxed) {
+            return Err(self.error("it has run out of memory", "try a smaller batch, or the device cpu"));
+        }
         let failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match failure.as_ref() {
             None => Ok(()),
-            Some(problem) => Err(self.error(problem, "try a smaller batch, or the device cpu")),
+            Some(Failure::Lost(problem)) => {
+                let problem = format!("the device was lost, and what was not read back from it: {problem}");
+                let remedy = "fit again from the model as it was last saved; if it happens again, update the driver, \
+                              try a smaller batch, or the device cpu";
+                Err(self.error(problem, remedy))
+            }
+            Some(Failure::Invalid(problem)) => {
+                Err(self.error(problem, "try a smaller batch, or the device cpu"))
+            }
         }
+    }
+
+    /// Whether nothing works on it any more.
+    pub fn is_broken(&self) -> bool {
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
     }
 
     /// An error of this device.
@@ -111,8 +135,19 @@ impl Device {
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let buffer = self.device.create_buffer(&descriptor);
+        if self.exhausted.swap(false, Ordering::Relaxed) {
+            let held =
+                self.held().map_or(String::new(), |held| format!(", of which gradus holds {held} here"));
+            let problem = format!("{label} needs {bytes} bytes, and its memory is used up{held}");
+            return Err(self.error(problem, "use a smaller batch or model, or the device cpu"));
+        }
         self.check()?;
         Ok(buffer)
+    }
+
+    /// Bytes of memory taken on this device by now, where the backend counts them.
+    pub fn held(&self) -> Option<u64> {
+        self.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
 
     /// A buffer that kernels read and write.
@@ -166,7 +201,22 @@ impl Device {
     }
 }
 
-fn note(failure: &Mutex<Option<String>>, problem: String) {
-    let mut slot = failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    slot.get_or_insert(problem);
+/// Notes what goes wrong on `device`, instead of wgpu's panic.
+fn listen(device: &wgpu::Device, failure: &Arc<Mutex<Option<Failure>>>, exhausted: &Arc<AtomicBool>) {
+    let (uncaptured, lost, exhausted) = (failure.clone(), failure.clone(), exhausted.clone());
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| match error {
+        wgpu::Error::OutOfMemory { .. } => exhausted.store(true, Ordering::Relaxed),
+        other => note(&uncaptured, Failure::Invalid(other.to_string())),
+    }));
+    device.set_device_lost_callback(move |reason, message| {
+        note(&lost, Failure::Lost(format!("{reason:?}, {message}")));
+    });
+}
+
+/// Keeps the first failure; only that the device was lost says more than what followed from it.
+fn note(slot: &Mutex<Option<Failure>>, failure: Failure) {
+    let mut slot = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if matches!((slot.as_ref(), &failure), (None, _) | (Some(Failure::Invalid(_)), Failure::Lost(_))) {
+        *slot = Some(failure);
+    }
 }

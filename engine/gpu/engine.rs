@@ -9,6 +9,8 @@ use super::device::{Counters, Device};
 use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
 use super::profile::profile;
+use super::room;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -54,6 +56,11 @@ impl Engine {
         adapter::describe(&self.device.info)
     }
 
+    /// The driver's name and version.
+    pub fn driver(&self) -> String {
+        format!("{} {}", self.device.info.driver, self.device.info.driver_info).trim().to_string()
+    }
+
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         adapter::is_software(&self.device.info)
@@ -62,6 +69,40 @@ impl Engine {
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
         self.device.counters()
+    }
+
+    /// Whether the device has failed so that nothing works on it any more.
+    pub fn is_broken(&self) -> bool {
+        self.device.is_broken()
+    }
+
+    /// Takes the device away, as a driver does that has hung.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.device.device.destroy();
+    }
+
+    /// Bytes of memory that this engine holds, where the backend counts them.
+    pub fn held(&self) -> Option<u64> {
+        self.device.held()
+    }
+
+    /// Bytes of the adapter's own memory, where the driver tells.
+    pub fn memory(&self) -> Option<u64> {
+        self.device.memory
+    }
+
+    /// Whether the adapter's bindings can hold what `program` binds.
+    ///
+    /// # Errors
+    /// If one is too small: which, with both numbers.
+    pub fn check_bindings(&self, program: &Program) -> Result<()> {
+        room::check_bindings(&self.device, program)
+    }
+
+    /// Bytes that [`Engine::load`] and [`Engine::bind`] make for `program`, `inputs` and `steps`.
+    pub fn bytes(&self, program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
+        room::bytes(&self.device, program, inputs, steps, self.resident_limit)
     }
 
     /// Lets every submission from the next binding on take `steps` steps (256 at most), or with `None`, the
@@ -142,6 +183,7 @@ impl Engine {
     /// # Errors
     /// If a kernel does not compile, or a tensor is larger than the adapter allows.
     pub fn load(&mut self, program: Program) -> Result<ProgramId> {
+        room::check_bindings(&self.device, &program)?;
         let shaders = lower(&program)?;
         dump(&shaders, self.programs.len())?;
         let pipelines = self.pipelines.get(&self.device, &shaders)?;
@@ -190,6 +232,19 @@ impl Engine {
     /// # Errors
     /// If a step does not fit what was bound, or the device fails.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
+    }
+
+    /// [`Engine::run`] that submits no more once `token` is cancelled, and returns how many steps were submitted.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
         let Self { device, programs, bindings, generation, .. } = self;
         let bound = find_mut(bindings, binding.0, "binding")?;
         if bound.generation != *generation {
@@ -199,7 +254,7 @@ impl Engine {
         steps.iter().try_for_each(|step| bound.check(&loaded.program, step))?;
         bound.pace.pause();
         let mut left = steps;
-        while !left.is_empty() {
+        while !left.is_empty() && !token.is_cancelled() {
             let batches = left.iter().map(|step| (step.offset, step.batch));
             let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
             let (now, later) = left.split_at(count);
@@ -207,7 +262,8 @@ impl Engine {
             submit(device, loaded, bound, now);
             left = later;
         }
-        device.check()
+        device.check()?;
+        Ok(steps.len() - left.len())
     }
 
     /// Runs `step` and returns the seconds that each kernel took, by the adapter's clock.

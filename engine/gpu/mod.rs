@@ -12,6 +12,7 @@ mod pace;
 mod pipelines;
 mod profile;
 pub(crate) mod region;
+mod room;
 pub(crate) mod shader;
 pub mod survey;
 

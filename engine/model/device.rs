@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::cancellation::CancellationToken;
 #[cfg(feature = "cpu")]
 use crate::cpu;
 use crate::error::{Error, Result};
@@ -21,22 +22,25 @@ use crate::tensor::Tensor;
 /// # Ok::<(), gradus::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Device(Choice);
+pub struct Device {
+    choice: Choice,
+    memory_limit: Option<u64>,
+}
 
 impl Device {
     /// A real GPU if there is one, else the CPU; never a software adapter.
     pub fn auto() -> Self {
-        Self(Choice::Auto)
+        Choice::Auto.into()
     }
 
     /// The threads of this machine.
     pub fn cpu() -> Self {
-        Self(Choice::Cpu)
+        Choice::Cpu.into()
     }
 
     /// The best adapter, a software one if there is no other.
     pub fn gpu() -> Self {
-        Self(Choice::Gpu)
+        Choice::Gpu.into()
     }
 
     /// `auto`, `cpu`, `gpu`, `vulkan`, `gl`, `metal`, `dx12`, or a part of an adapter's name.
@@ -44,7 +48,7 @@ impl Device {
     /// # Errors
     /// If `text` is empty.
     pub fn parse(text: &str) -> Result<Self> {
-        text.parse().map(Self)
+        text.parse().map(Choice::into)
     }
 
     /// What the environment variable `GRADUS_DEVICE` names; [`Device::auto`] if it is not set.
@@ -52,31 +56,47 @@ impl Device {
     /// # Errors
     /// If it is set and empty, or no text.
     pub fn from_environment() -> Result<Self> {
-        Choice::from_environment().map(Self)
+        Choice::from_environment().map(Choice::into)
+    }
+
+    /// The most bytes that a model may take there: what needs more is refused before it starts. Default all the memory of
+    /// its own that a GPU's driver tells of, and what the system has free for the CPU.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
     }
 
     /// Opens the device.
     pub(super) async fn open(&self) -> Result<Opened> {
-        match self.0 {
+        let opened = match self.choice {
             Choice::Cpu => Opened::cpu("as asked for"),
             Choice::Auto => match NO_GPU.get() {
                 Some(error) => Opened::cpu_instead(error),
                 None => Opened::best().await,
             },
-            _ => Ok(Opened::gpu(gpu::Engine::new(&self.0).await?, "as asked for")),
-        }
+            _ => Ok(Opened::gpu(gpu::Engine::new(&self.choice).await?, "as asked for")),
+        }?;
+        Ok(Opened { memory_limit: self.memory_limit, ..opened })
+    }
+}
+
+impl From<Choice> for Device {
+    fn from(choice: Choice) -> Self {
+        Self { choice, memory_limit: None }
     }
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.choice.fmt(f)
     }
 }
 
 /// An open device, and why it is this one.
 pub(super) struct Opened {
     pub engine: Engine,
+    /// The bytes that the user allows, if not all there are.
+    pub memory_limit: Option<u64>,
     why: String,
 }
 
@@ -99,15 +119,19 @@ impl Opened {
         }
     }
 
+    fn new(engine: Engine, why: String) -> Self {
+        Self { engine, memory_limit: None, why }
+    }
+
     fn gpu(engine: gpu::Engine, why: &str) -> Self {
         let warning =
             if engine.is_software() { "; a program on the CPU, slower than the device cpu" } else { "" };
-        Self { engine: Engine::Gpu(Box::new(engine)), why: format!("{why}{warning}") }
+        Self::new(Engine::Gpu(Box::new(engine)), format!("{why}{warning}"))
     }
 
     #[cfg(feature = "cpu")]
     fn cpu(why: &str) -> Result<Self> {
-        Ok(Self { engine: Engine::Cpu(cpu::Engine::new(None)?), why: why.to_string() })
+        Ok(Self::new(Engine::Cpu(cpu::Engine::new(None)?), why.to_string()))
     }
 
     #[cfg(not(feature = "cpu"))]
@@ -134,6 +158,19 @@ impl Opened {
     }
 }
 
+/// What a report tells of the device.
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+impl Opened {
+    /// A GPU's driver, such as `llvmpipe, Mesa 22.3.6`.
+    pub fn driver(&self) -> Option<String> {
+        match &self.engine {
+            #[cfg(feature = "cpu")]
+            Engine::Cpu(_) => None,
+            Engine::Gpu(engine) => Some(engine.driver()),
+        }
+    }
+}
+
 /// One of the two executors, which share one interface.
 pub(super) enum Engine {
     /// Host threads.
@@ -156,6 +193,42 @@ impl Engine {
     /// Whether a step is done when `run` returns, so that its outputs can be read without waiting.
     pub fn is_immediate(&self) -> bool {
         !matches!(self, Self::Gpu(_))
+    }
+
+    /// Whether the device has failed so that nothing works on it any more.
+    pub fn is_broken(&self) -> bool {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(_) => false,
+            Self::Gpu(engine) => engine.is_broken(),
+        }
+    }
+
+    /// Bytes of memory taken by now, and those that there are, as far as they are known.
+    pub fn memory(&self) -> (u64, Option<u64>) {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => (engine.held(), cpu::free_memory().map(|free| engine.held() + free)),
+            Self::Gpu(engine) => (engine.held().unwrap_or(0), engine.memory()),
+        }
+    }
+
+    /// Whether bindings can hold what `program` binds.
+    pub fn check_bindings(&self, program: &Program) -> Result<()> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(_) => Ok(()),
+            Self::Gpu(engine) => engine.check_bindings(program),
+        }
+    }
+
+    /// Bytes that loading and binding `program` take.
+    pub fn bytes(&self, program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(_) => cpu::Engine::bytes(program, inputs, steps),
+            Self::Gpu(engine) => engine.bytes(program, inputs, steps),
+        }
     }
 
     /// What has been done so far, where the device counts it.
@@ -236,6 +309,19 @@ impl Engine {
             #[cfg(feature = "cpu")]
             Self::Cpu(engine) => engine.run(binding, steps).await,
             Self::Gpu(engine) => engine.run(binding, steps).await,
+        }
+    }
+
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.run_until(binding, steps, token).await,
+            Self::Gpu(engine) => engine.run_until(binding, steps, token).await,
         }
     }
 

@@ -41,6 +41,11 @@ impl Examples {
         Ok(Self { x, y: Vec::new(), weights: Vec::new(), free: false })
     }
 
+    /// The shape of one sample of each input.
+    pub fn row_shapes(&self) -> Vec<Vec<usize>> {
+        self.x.iter().map(|x| x.shape()[1..].to_vec()).collect()
+    }
+
     /// Checks samples and targets for `call`.
     pub fn new(call: &str, x: Tensors, y: Tensors) -> Result<Self> {
         let (examples, y) = (Self::samples(call, x)?, y.0);

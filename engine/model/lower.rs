@@ -5,6 +5,7 @@ use super::custom_step::CustomStep;
 use super::network::Model;
 use super::score::{score, sum};
 use super::update::update;
+use super::watch::watch;
 use crate::error::Result;
 use crate::graph::{Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Variables};
@@ -60,14 +61,23 @@ pub(super) fn evaluate_graph(model: &Model, stored: &[Stored], compiled: &Compil
     Ok(graph)
 }
 
-/// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
-pub(super) fn train_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
+/// The graph of a training step: outputs as [`evaluate_graph`], before the weights change, and those of
+/// [`watch`](super::watch) if they are `watched`.
+pub(super) fn train_graph(
+    model: &Model,
+    stored: &[Stored],
+    compiled: &Compiled,
+    watched: bool,
+) -> Result<Graph> {
     let mut graph = Graph::new();
     let (x, others) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, true)?;
     let losses = losses(&mut graph, model, &forward, compiled, others)?;
     let learners: Vec<_> = compiled.learners.iter().zip(losses).collect();
-    update(&mut graph, &learners, &forward.constraints)?;
+    let gradients = update(&mut graph, &learners, &forward.constraints)?;
+    if watched {
+        watch(&mut graph, model, &forward, &gradients)?;
+    }
     Ok(graph)
 }
 
@@ -116,6 +126,8 @@ fn losses(
 pub(super) struct Forward {
     /// The model's outputs.
     pub of: Vec<Prediction>,
+    /// What each call of a layer gives.
+    pub calls: Vec<NodeId>,
     /// What weights and outputs add to the loss.
     pub penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
@@ -142,7 +154,8 @@ fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Re
     let updates = context.updates().to_vec();
     let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
     update_states(graph, &updates)?;
-    Ok(Forward { of, penalties, constraints })
+    let calls = values.split_off(model.inputs.len());
+    Ok(Forward { of, calls, penalties, constraints })
 }
 
 /// An input as floats.

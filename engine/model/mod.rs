@@ -1,5 +1,6 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
+mod apart;
 mod build;
 pub mod callbacks;
 mod check;
@@ -11,8 +12,10 @@ mod fit;
 mod functional;
 mod history;
 mod keras;
+mod layer_output;
 mod learner;
 mod lower;
+mod memory;
 #[cfg(feature = "hdf5")]
 mod named_weights;
 mod network;
@@ -22,10 +25,14 @@ mod options;
 mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod predictor;
 mod profile;
 mod progress;
 mod report;
 mod run;
+// A browser has no clock.
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+mod run_report;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,6 +45,7 @@ mod tensors;
 mod tests;
 mod training;
 mod update;
+mod watch;
 mod weights;
 
 pub use callbacks::Callback;
@@ -50,7 +58,10 @@ pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;
+pub use predictor::Predictor;
 pub use profile::{KernelTime, Profile};
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+pub use run_report::RunReport;
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;

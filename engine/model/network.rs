@@ -57,6 +57,8 @@ pub(super) struct Call {
 pub enum Purpose {
     /// A training step: loss, metrics, gradients and the optimizer's update.
     Training,
+    /// The same, with the largest magnitude of what each layer gives and of each weight's gradient.
+    WatchedTraining,
     /// Loss and metrics.
     Evaluation,
     /// The model's output.
@@ -205,7 +207,7 @@ impl Model {
         Ok(shape)
     }
 
-    fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
+    pub(super) fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
         if found.len() != self.inputs.len() {
             let expected = format!("{}, one for each input", self.inputs.len());
             return Err(Error::argument(self.place(), "number of inputs", found.len(), expected));
@@ -236,7 +238,8 @@ impl Model {
 
     pub(super) fn lower(&self, purpose: Purpose, stored: &[Stored]) -> Result<Graph> {
         match purpose {
-            Purpose::Training => lower::train_graph(self, stored, self.compiled("graph")?),
+            Purpose::Training => lower::train_graph(self, stored, self.compiled("graph")?, false),
+            Purpose::WatchedTraining => lower::train_graph(self, stored, self.compiled("graph")?, true),
             Purpose::Evaluation => lower::evaluate_graph(self, stored, self.compiled("graph")?),
             Purpose::Prediction => lower::predict_graph(self, stored),
         }
@@ -283,4 +286,13 @@ impl Model {
     pub(super) fn output_shapes(&self) -> Vec<&[usize]> {
         self.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
     }
+}
+
+/// Whether `predict`, which returns one tensor, is the call for `model`.
+pub(super) fn check_single(model: &Model) -> Result<()> {
+    if model.outputs.len() <= 1 {
+        return Ok(());
+    }
+    let expected = "1: call `predict_each`";
+    Err(Error::argument("predict", "number of outputs", model.outputs.len(), expected))
 }

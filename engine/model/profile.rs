@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::examples::Examples;
 use super::network::{Model, Purpose};
 use super::pass::Pass;
+use super::run::Batch;
 use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -134,7 +135,7 @@ impl Model {
             session.start_over()?;
             session.newer = Newer::Host;
         }
-        self.session = Some(session);
+        self.keep(session);
         self.put_weights(&weights)?;
         result
     }
@@ -146,7 +147,7 @@ impl Model {
         examples: &Examples,
         steps: usize,
     ) -> Result<Profile> {
-        let pass = self.bind(session, purpose, examples, examples.rows())?;
+        let pass = self.bind(session, purpose, examples, Batch::of(examples, examples.rows()))?;
         let times = self.times(session, &pass, steps).await;
         session.engine().release(pass.binding);
         let median = |kernel: usize, times: &[Vec<f64>]| {

@@ -2,8 +2,11 @@
 
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
+use super::examples::Examples;
 use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
+use super::memory;
 use super::network::Purpose;
+use super::run::Batch;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Cost, Options, ProgramId, schedule};
@@ -67,6 +70,8 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub purpose: Purpose,
+    /// The values that the model gives.
+    pub values: Vec<usize>,
     pub stored: Vec<Stored>,
     pub max_batch: usize,
     pub id: ProgramId,
@@ -188,30 +193,36 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose`, loaded unless it is already.
+    /// The program for `purpose` over `examples` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
-        purpose: Purpose,
-        stored: &[Stored],
-        max_batch: usize,
-        graph: impl FnOnce() -> Result<Graph>,
+        (purpose, values): (Purpose, &[usize]),
+        examples: &Examples,
+        batch: Batch,
+        graph: impl FnOnce(&[Stored]) -> Result<Graph>,
     ) -> Result<Loaded> {
+        let (stored, max_batch) = (examples.stored(), batch.most);
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if loaded.stored == stored && loaded.max_batch == max_batch {
+            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (&stored[..], max_batch, values)
+            {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
             self.opened.engine.unload(loaded.id);
         }
-        let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
+        let graph = graph(&stored)?;
+        let program = schedule(&graph, self.opened.engine.target(), Options::default(), max_batch)?;
+        memory::check(&self.opened, &graph, &program, examples, batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
-        let stored = stored.to_vec();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
+        let values = values.to_vec();
+        let loaded =
+            Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

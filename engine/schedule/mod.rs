@@ -37,11 +37,11 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     }
     let plain = Rooted::new(graph.clone(), options, target, false);
     let careful;
-    let mut groups = plain.groups(options.fuse, false);
+    let mut groups = fuse::Groups::build(&plain, options.fuse, false);
     // Rare: values before and after the step meet in one kernel. Copies keep them apart.
     if !groups.circle().is_empty() {
         careful = Rooted::new(graph, options, target, true);
-        groups = careful.groups(options.fuse, true);
+        groups = fuse::Groups::build(&careful, options.fuse, true);
     }
     let graph = groups.graph.clone();
     let plan = memory::Plan::new(&graph, max_batch);
@@ -67,6 +67,7 @@ struct Rooted {
     root: Vec<bool>,
     /// Copies that have to be kernels of their own.
     late: Vec<NodeId>,
+    target: Target,
 }
 
 impl Rooted {
@@ -77,11 +78,7 @@ impl Rooted {
             let source = program::storage(&graph, graph.node(*copy).inputs[0]);
             root[source.0] |= !roots::is_resident(&graph, source);
         }
-        Self { graph, root, late }
-    }
-
-    fn groups(&self, fuse: bool, careful: bool) -> fuse::Groups<'_> {
-        fuse::Groups::build(&self.graph, self.root.clone(), fuse, self.late.clone(), careful)
+        Self { graph, root, late, target }
     }
 }
 

@@ -230,8 +230,8 @@ pub enum Tile {
 pub struct Region {
     /// The nodes computed, in order: elementwise operations, immediates
     /// ([`Op::is_immediate`](crate::graph::Op::is_immediate)), movements of what lies in memory
-    /// ([`Op::is_movement`](crate::graph::Op::is_movement)), reshapes and inputs, which are gathered
-    /// from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
+    /// ([`Op::is_movement`](crate::graph::Op::is_movement)), single numbers looked up in a table there
+    /// ([`Op::Gather`](crate::graph::Op::Gather)), reshapes and inputs, which are gathered from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
     /// the region is not listed where [`Program::storage`] leads to its source.
     pub nodes: Vec<NodeId>,
     /// The nodes read from memory, each at its [`Place`]. The anchor is not among them.

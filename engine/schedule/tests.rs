@@ -207,7 +207,7 @@ fn explain_names_every_kernel() -> Result<()> {
     for kernel in &program.kernels {
         assert!(text.contains(&kernel.name) && text.contains(&kernel.reason), "{}\n{text}", kernel.name);
     }
-    assert!(text.contains("19 dispatches") && text.contains("liveness bound"), "{text}");
+    assert!(text.contains("18 dispatches") && text.contains("liveness bound"), "{text}");
     Ok(())
 }
 
