@@ -13,6 +13,9 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 //!
+//! The guide in `docs/guide` goes from one neuron to recurrent networks; `docs/remedies.md` says what to do when something
+//! does not work.
+//!
 //! A [`Sequential`] of [`layers`] is lowered to a [`graph`], which is differentiated; the [`schedule`] makes a program
 //! of it, and [`gpu`] or [`cpu`] run that. Modules import downwards only:
 //!
@@ -58,6 +61,9 @@ mod tensor;
 #[cfg(all(doctest, feature = "hdf5"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "cli"))]
+mod guide;
 
 #[cfg(test)]
 #[path = "../kernels-tests/mod.rs"]

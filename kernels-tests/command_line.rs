@@ -100,6 +100,18 @@ fn a_training_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn without_a_terminal_progress_is_plain_lines() {
+    let (_directory, at) = folder();
+    let output = gradus(&at, &["fit", "model.keras", "--x", "x.npy", "--y", "y.npy", "--epochs", "2"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["Device: CPU", "Epoch 1/2", "Epoch 2/2", "1/1 - "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let is_plain = |bytes: &[u8]| !bytes.contains(&0x1b) && !bytes.contains(&b'\r');
+    assert!(is_plain(text.as_bytes()) && is_plain(&output.stderr), "{text:?}");
+}
+
+#[test]
 fn failures_and_wrong_usage_have_their_codes() {
     let (_directory, at) = folder();
     for (arguments, code, text) in [

@@ -18,6 +18,8 @@ mod golden;
 mod gradients;
 mod graph;
 // The benches use all of it.
+#[cfg(feature = "cpu")]
+mod error_bounds;
 #[allow(dead_code)]
 mod harness;
 mod indexing;
@@ -28,8 +30,11 @@ mod metrics;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod onnx;
 mod optimizers;
+mod options;
 mod programs;
 mod random_graphs;
+#[cfg(feature = "cpu")]
+mod random_models;
 mod regions;
 mod shaders;
 mod signs_epoch;

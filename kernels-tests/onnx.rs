@@ -8,25 +8,28 @@ use super::layers::{FAMILIES, cases};
 use crate::error::Result;
 use crate::formats::npz;
 use crate::layers::Masking;
-use crate::model::{Device, Model, Sequential};
+use crate::model::{Device, Input, Model, Symbol};
 use crate::tensor::Tensor;
 
 /// The model of one layer of the tests against Keras, with the weights and samples of those tests.
 fn one_layer(case: super::layers::Case) -> Result<(Model, Vec<Tensor>)> {
-    let (x, start) = (case.samples(), case.start(&case.graph()));
     let graph = case.graph();
-    let mut model = Sequential::new();
+    let (start, mut x) = (case.start(&graph), vec![case.samples()]);
+    x.extend(case.first_states());
+    x = x.iter().map(|x| Tensor::f32(x.shape(), x.to_f32())).collect::<Result<_>>()?;
+    let inputs: Vec<Symbol> = x.iter().map(|x| Input::new(&x.shape()[1..])).collect();
+    let mut called = inputs.clone();
     if case.is_masked() {
-        model = model.add(Masking::new());
+        called[0] = called[0].apply(Masking::new());
     }
-    let mut model = model.add(case.layer).input_shape(&x.shape()[1..]).device(Device::cpu());
-    model.build(&x.shape()[1..])?;
+    let outputs = Symbol::call_each(case.layer, &called);
+    let mut model = Model::new(&inputs, &outputs)?.device(Device::cpu());
     let weights = graph.parameters.iter().map(|parameter| {
         let values = start[parameter.variable.0][parameter.offset..][..parameter.len()].to_vec();
         Tensor::f32(&parameter.shape, values)
     });
     model.set_weights(&weights.collect::<Result<Vec<_>>>()?)?;
-    Ok((model.into(), vec![Tensor::f32(x.shape(), x.to_f32())?]))
+    Ok((model, x))
 }
 
 /// Writes a model, its samples, and what gradus predicts.

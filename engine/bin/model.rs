@@ -28,9 +28,14 @@ impl DeviceName {
     /// `model` on this device.
     pub fn take(&self, model: Model) -> Result<Model> {
         Ok(match &self.device {
-            Some(name) => model.device(Device::parse(name)?),
+            Some(name) => model.device(Device::parse(name)?.tuned_by_environment()?),
             None => model,
         })
+    }
+
+    /// The name given, if one was.
+    pub fn name(&self) -> Option<&str> {
+        self.device.as_deref()
     }
 }
 

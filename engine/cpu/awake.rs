@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 
 /// How long a thread looks for work in vain before it goes to sleep.
-const PATIENCE: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Glances between two looks at the clock.
 const GLANCES: usize = 64;
@@ -49,7 +49,7 @@ fn look_for_work(done: &AtomicBool) {
         match found {
             true => last = Instant::now(),
             false if last.elapsed() > PATIENCE => return,
-            false => {}
+            false => std::thread::yield_now(),
         }
     }
 }

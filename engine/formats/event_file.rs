@@ -233,6 +233,8 @@ mod tests {
         let mut file = EventFile::create(folder.path().join("train"))?;
         file.scalar("loss", 7, 0.25)?;
         let bytes = fs::read(&file.path)?;
+        // How the files that TensorFlow writes begin: 24 bytes, the checksum of that, a field of eight bytes.
+        assert_eq!(bytes[..13], *b"\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22\x09");
         let mut rest = bytes.as_slice();
         let mut events = Vec::new();
         while !rest.is_empty() {

@@ -58,6 +58,23 @@ impl Loaded {
     }
 }
 
+#[cfg(test)]
+impl Loaded {
+    /// All that kernels write.
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        std::iter::once(&self.activations).chain(self.gradients.values())
+    }
+}
+
+#[cfg(test)]
+impl Bound {
+    /// All that kernels read or write.
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        let outputs = self.outputs.iter().map(|(buffer, _)| buffer);
+        outputs.chain(std::iter::once(&self.data.order)).chain(self.data.buffers())
+    }
+}
+
 /// A program bound to data sets and output buffers.
 pub struct Bound {
     pub program: usize,

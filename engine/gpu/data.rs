@@ -71,6 +71,12 @@ impl DataSets {
         &self.sets[i].1
     }
 
+    /// The rows of all inputs.
+    #[cfg(test)]
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        self.sets.iter().map(|(_, buffer)| buffer)
+    }
+
     /// Lets position i be row `order[i]`.
     pub fn set_order(&mut self, device: &Device, order: &[u32]) -> Result<()> {
         if order.is_empty() || order.len() > self.rows {

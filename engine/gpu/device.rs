@@ -21,13 +21,16 @@ pub struct Counters {
     pub pipelines: u64,
     /// Bytes copied back to the host.
     pub bytes_read: u64,
+    /// Bytes of the device's memory in use now, where the backend counts them.
+    pub bytes_held: Option<u64>,
 }
 
 impl std::fmt::Display for Counters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { submissions, dispatches, buffers, bind_groups, pipelines, bytes_read } = self;
+        let Self { submissions, dispatches, buffers, bind_groups, pipelines, bytes_read, bytes_held } = self;
         write!(f, "{submissions} submissions, {dispatches} dispatches, {bytes_read} bytes read back; ")?;
-        write!(f, "made {buffers} buffers, {bind_groups} bind groups, {pipelines} pipelines")
+        write!(f, "made {buffers} buffers, {bind_groups} bind groups, {pipelines} pipelines")?;
+        bytes_held.map_or(Ok(()), |bytes| write!(f, "; holds {bytes} bytes of memory"))
     }
 }
 
@@ -80,7 +83,8 @@ impl Device {
 
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let counters = *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Counters { bytes_held: self.held(), ..counters }
     }
 
     /// Counts what was done.
@@ -153,7 +157,10 @@ impl Device {
     /// A buffer that kernels read and write.
     pub fn storage(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.buffer(label, bytes, usage)
+        #[cfg(not(test))]
+        return self.buffer(label, bytes, usage);
+        #[cfg(test)]
+        super::canaries::guarded(self, label, bytes, usage)
     }
 
     /// A buffer that the host reads.
@@ -218,5 +225,22 @@ fn note(slot: &Mutex<Option<Failure>>, failure: Failure) {
     let mut slot = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if matches!((slot.as_ref(), &failure), (None, _) | (Some(Failure::Invalid(_)), Failure::Lost(_))) {
         *slot = Some(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What wgpu refuses is an error of every later call: no test that goes on with it passes.
+    #[test]
+    fn validation_errors_are_errors() -> Result<()> {
+        let Ok(device) = pollster::block_on(Device::open(&Choice::Gpu)) else { return Ok(()) };
+        device.storage("good", 16)?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::MAP_READ;
+        let problem = device.buffer("bad", 16, usage).unwrap_err().to_string();
+        assert!(problem.contains("MAP_READ"), "{problem}");
+        assert!(device.check().is_err() && device.is_broken() && device.storage("good", 16).is_err());
+        Ok(())
     }
 }

@@ -292,6 +292,8 @@ impl Engine {
         self.device.queue.submit([encoder.finish()]);
         self.device.count(|c| c.submissions += 1);
         let values = self.device.read(&bound.staging, total).await?;
+        #[cfg(test)]
+        self.check_canaries().await?;
         let mut rest = values.as_slice();
         let split = |(_, words): &(wgpu::Buffer, usize)| {
             let (own, others) = rest.split_at(*words);
@@ -299,6 +301,16 @@ impl Engine {
             own.to_vec()
         };
         Ok(bound.outputs.iter().map(split).collect())
+    }
+
+    /// Panics if a kernel has written behind one of the buffers.
+    #[cfg(test)]
+    async fn check_canaries(&self) -> Result<()> {
+        let variables = self.variables.iter().map(|(buffer, _)| buffer);
+        let programs = self.programs.iter().flatten().flat_map(Loaded::buffers);
+        let bindings = self.bindings.iter().flatten().flat_map(Bound::buffers);
+        let buffers: Vec<&wgpu::Buffer> = variables.chain(programs).chain(bindings).collect();
+        super::canaries::check(&self.device, &buffers).await
     }
 
     /// Frees what a binding holds.

@@ -2,6 +2,8 @@
 
 pub mod adapter;
 mod binding;
+#[cfg(test)]
+mod canaries;
 mod contract;
 mod data;
 mod device;

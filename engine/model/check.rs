@@ -13,7 +13,7 @@ use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
 use crate::graph::random::{Key, philox};
 use crate::graph::{Graph, NodeId, Op, VariableId};
-use crate::schedule::{Options, Step, schedule};
+use crate::schedule::{Options, Step, schedule_tuned};
 
 /// What a number was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,8 @@ impl Subject {
             engine.write_variable(VariableId(i), arena)?;
         }
         let batch = examples.rows();
-        let program = schedule(&self.graph, engine.target(), Options::default(), batch)?;
+        let program =
+            schedule_tuned(&self.graph, engine.target(), Options::default(), batch, &opened.tuning)?;
         let program = engine.load(program)?;
         let binding = engine.bind(program, &examples.tensors(), 1)?;
         let step = Step { batch, offset: 0, row: 0, key: KEY, scalars: Vec::new() };

@@ -1,16 +1,18 @@
 //! Where a model runs: chosen by name, opened on first use.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::cancellation::CancellationToken;
 #[cfg(feature = "cpu")]
 use crate::cpu;
 use crate::error::{Error, Result};
+use crate::formats::read_file;
 use crate::gpu;
 use crate::gpu::adapter::Choice;
 use crate::graph::{Variable, VariableId};
-use crate::schedule::{BindingId, Program, ProgramId, Step, Target};
+use crate::schedule::{BindingId, Program, ProgramId, Step, Target, Tuning};
 use crate::tensor::Tensor;
 
 /// What a model runs on.
@@ -25,7 +27,11 @@ use crate::tensor::Tensor;
 pub struct Device {
     choice: Choice,
     memory_limit: Option<u64>,
+    tuning: Option<Arc<Tuning>>,
 }
+
+/// The environment variable that names a file of [`Tuning`].
+const TUNING: &str = "GRADUS_TUNING";
 
 impl Device {
     /// A real GPU if there is one, else the CPU; never a software adapter.
@@ -51,12 +57,32 @@ impl Device {
         text.parse().map(Choice::into)
     }
 
-    /// What the environment variable `GRADUS_DEVICE` names; [`Device::auto`] if it is not set.
+    /// What the environment variable `GRADUS_DEVICE` names; [`Device::auto`] if it is not set. With the better kernel
+    /// choices of the file that `GRADUS_TUNING` names, if it is set.
     ///
     /// # Errors
-    /// If it is set and empty, or no text.
+    /// If it is set and empty, or no text; if the file cannot be read or is no tuning.
     pub fn from_environment() -> Result<Self> {
-        Choice::from_environment().map(Choice::into)
+        Choice::from_environment().map(Self::from)?.tuned_by_environment()
+    }
+
+    /// The same device with the choices of the file that `GRADUS_TUNING` names, if it is set.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no tuning.
+    pub fn tuned_by_environment(self) -> Result<Self> {
+        let Some(path) = std::env::var_os(TUNING) else { return Ok(self) };
+        let bytes = read_file(Path::new(&path))?;
+        let wrong = |problem: String| Error::file(&path, problem, "write it anew with `gradus tune`");
+        let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let tuning = text.parse().map_err(|error: Error| wrong(error.to_string()))?;
+        Ok(self.tuned(tuning))
+    }
+
+    /// The same device with kernel choices that were measured on its adapter; see [`Device::tune`]. The CPU has none to
+    /// choose; another adapter than that of the tuning is refused when the device is opened.
+    pub fn tuned(self, tuning: Tuning) -> Self {
+        Self { tuning: Some(Arc::new(tuning)), ..self }
     }
 
     /// The most bytes that a model may take there: what needs more is refused before it starts. Default all the memory of
@@ -68,7 +94,7 @@ impl Device {
 
     /// Opens the device.
     pub(super) async fn open(&self) -> Result<Opened> {
-        let opened = match self.choice {
+        let mut opened = match self.choice {
             Choice::Cpu => Opened::cpu("as asked for"),
             Choice::Auto => match NO_GPU.get() {
                 Some(error) => Opened::cpu_instead(error),
@@ -76,13 +102,25 @@ impl Device {
             },
             _ => Ok(Opened::gpu(gpu::Engine::new(&self.choice).await?, "as asked for")),
         }?;
+        if let (Some(tuning), Target::Gpu { .. }) = (&self.tuning, opened.engine.target()) {
+            let adapter = opened.engine.adapter();
+            if tuning.adapter != adapter {
+                let problem = format!("the tuning was measured on {}", tuning.adapter);
+                return Err(Error::device(
+                    adapter,
+                    problem,
+                    "run `gradus tune` on this adapter, or use none",
+                ));
+            }
+            opened.tuning = tuning.clone();
+        }
         Ok(Opened { memory_limit: self.memory_limit, ..opened })
     }
 }
 
 impl From<Choice> for Device {
     fn from(choice: Choice) -> Self {
-        Self { choice, memory_limit: None }
+        Self { choice, memory_limit: None, tuning: None }
     }
 }
 
@@ -97,6 +135,8 @@ pub(super) struct Opened {
     pub engine: Engine,
     /// The bytes that the user allows, if not all there are.
     pub memory_limit: Option<u64>,
+    /// Kernel choices measured on this adapter.
+    pub tuning: Arc<Tuning>,
     why: String,
 }
 
@@ -120,7 +160,7 @@ impl Opened {
     }
 
     fn new(engine: Engine, why: String) -> Self {
-        Self { engine, memory_limit: None, why }
+        Self { engine, memory_limit: None, tuning: Arc::default(), why }
     }
 
     fn gpu(engine: gpu::Engine, why: &str) -> Self {
@@ -149,12 +189,11 @@ impl Opened {
 
     /// `CPU, 2 threads, AVX2 (no GPU adapter was found)`
     pub fn describe(&self) -> String {
-        let device = match &self.engine {
-            #[cfg(feature = "cpu")]
-            Engine::Cpu(engine) => engine.describe(),
-            Engine::Gpu(engine) => engine.describe(),
+        let tuned = match self.tuning.choices.len() {
+            0 => String::new(),
+            count => format!("; {count} kernel choices tuned"),
         };
-        format!("{device} ({})", self.why)
+        format!("{} ({}{tuned})", self.engine.adapter(), self.why)
     }
 }
 
@@ -181,6 +220,15 @@ pub(super) enum Engine {
 }
 
 impl Engine {
+    /// The device for people: `CPU, 2 threads, AVX2`.
+    pub fn adapter(&self) -> String {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.describe(),
+            Self::Gpu(engine) => engine.describe(),
+        }
+    }
+
     /// What programs are scheduled for.
     pub fn target(&self) -> Target {
         match self {

@@ -27,6 +27,11 @@ impl Logs {
         self.tables.get(name)
     }
 
+    /// All tables with their names.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tables.iter().map(|(name, table)| (name.as_str(), table))
+    }
+
     /// All names and values; tables are not among them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.numbers.iter().map(|(name, &value)| (name.as_str(), value))

@@ -46,7 +46,7 @@ pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
     let forward = forward(&mut graph, model, x, false)?;
     let several = forward.of.len() > 1;
     for (prediction, name) in forward.of.iter().zip(model.output_names()) {
-        graph.output(if several { name } else { "prediction" }, prediction.value)?;
+        graph.output(if several { &name } else { "prediction" }, prediction.value)?;
     }
     Ok(graph)
 }
@@ -148,7 +148,7 @@ fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Re
     for call in &model.calls {
         let inputs: Vec<NodeId> = call.inputs.iter().map(|&value| values[value]).collect();
         let (layer, weights) = (model.layers[call.layer].as_ref(), weights[call.layer].clone());
-        values.push(context.call(layer, weights, &inputs)?);
+        values.extend(context.call(layer, weights, &inputs)?);
     }
     let of = model.outputs.iter().map(|&value| prediction(&context, values[value])).collect();
     let updates = context.updates().to_vec();

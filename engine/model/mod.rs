@@ -44,6 +44,8 @@ mod tensors;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 mod training;
+#[cfg(feature = "cpu")]
+mod tune;
 mod update;
 mod watch;
 mod weights;
@@ -65,3 +67,5 @@ pub use run_report::RunReport;
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;
+#[cfg(feature = "cpu")]
+pub use tune::Tuned;

@@ -11,6 +11,7 @@ use super::run::Batch;
 use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
+use crate::schedule::Contraction;
 
 /// The time of one kernel in a step, beside what it has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,12 +121,31 @@ impl Model {
         if steps == 0 {
             return Err(Error::argument("profile", "steps", 0, "at least 1"));
         }
+        self.profile_and_contractions(x.into(), y, steps).await.map(|(profile, _)| profile)
+    }
+
+    /// The products and convolutions of a training step over one batch, all samples of `x`, if there are targets `y`, else
+    /// of a prediction: what [`Device::tune`](super::Device::tune) can search for. The step is run once, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Model::profile`].
+    pub fn contractions(&mut self, x: impl Into<Tensors>, y: Option<Tensors>) -> Result<Vec<Contraction>> {
+        pollster::block_on(self.profile_and_contractions(x.into(), y, 1))
+            .map(|(_, contractions)| contractions)
+    }
+
+    async fn profile_and_contractions(
+        &mut self,
+        x: Tensors,
+        y: Option<Tensors>,
+        steps: usize,
+    ) -> Result<(Profile, Vec<Contraction>)> {
         let (purpose, examples) = match y {
             Some(y) => {
                 self.compiled("profile")?;
-                (Purpose::Training, self.for_losses("profile", Examples::new("profile", x.into(), y)?)?)
+                (Purpose::Training, self.for_losses("profile", Examples::new("profile", x, y)?)?)
             }
-            None => (Purpose::Prediction, Examples::samples("profile", x.into())?),
+            None => (Purpose::Prediction, Examples::samples("profile", x)?),
         };
         self.build_rows(&examples)?;
         let weights = self.get_weights_async().await?;
@@ -146,7 +166,7 @@ impl Model {
         purpose: Purpose,
         examples: &Examples,
         steps: usize,
-    ) -> Result<Profile> {
+    ) -> Result<(Profile, Vec<Contraction>)> {
         let pass = self.bind(session, purpose, examples, Batch::of(examples, examples.rows()))?;
         let times = self.times(session, &pass, steps).await;
         session.engine().release(pass.binding);
@@ -163,7 +183,8 @@ impl Model {
             bytes: cost.bytes,
         };
         let kernels = pass.loaded.costs.iter().cloned().enumerate().map(kernel).collect();
-        Ok(Profile { device: session.opened.describe(), batch: examples.rows(), kernels })
+        let profile = Profile { device: session.opened.describe(), batch: examples.rows(), kernels };
+        Ok((profile, pass.loaded.contractions.clone()))
     }
 
     /// Seconds of each kernel in each of `steps` steps; one more before them warms up.

@@ -126,7 +126,7 @@ impl RunReport {
     }
 
     /// The course of the training: the numbers of its last epoch, a picture for each of them over all epochs, and its last
-    /// confusion matrix.
+    /// confusion matrices.
     ///
     /// # Errors
     /// If there are other classes than names.
@@ -141,7 +141,7 @@ impl RunReport {
         Ok(self)
     }
 
-    /// What an evaluation found, called `name`: its numbers and its confusion matrix.
+    /// What an evaluation found, called `name`: its numbers and its confusion matrices.
     ///
     /// # Errors
     /// If there are other classes than names.
@@ -150,16 +150,15 @@ impl RunReport {
         Ok(self)
     }
 
-    /// `part` with the confusion matrix of `logs`, that of the validation if there is one.
-    fn confusions(&self, part: Part, logs: &Logs) -> Result<Part> {
-        let validation =
-            logs.table("val_confusion_matrix").map(|counts| ("Validation: what is taken for what", counts));
-        let own = logs.table("confusion_matrix").map(|counts| ("What is taken for what", counts));
-        let Some((title, counts)) = validation.or(own) else { return Ok(part) };
-        let numbers: Vec<String> = (0..counts.rows()).map(|i| i.to_string()).collect();
-        let names = if self.classes.is_empty() { &numbers } else { &self.classes };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        part.picture(&plot::confusion_picture(title, counts, &names)?)
+    /// `part` with all confusion matrices of `logs`.
+    fn confusions(&self, mut part: Part, logs: &Logs) -> Result<Part> {
+        for (name, counts) in logs.tables().filter(|(name, _)| name.ends_with("confusion_matrix")) {
+            let numbers: Vec<String> = (0..counts.rows()).map(|i| i.to_string()).collect();
+            let names = if self.classes.is_empty() { &numbers } else { &self.classes };
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            part = part.picture(&plot::confusion_picture(name, counts, &names)?)?;
+        }
+        Ok(part)
     }
 
     /// The page.
@@ -227,8 +226,8 @@ mod tests {
         assert!(texts.iter().any(|text| text.contains("Total params: 58 (")), "{texts:?}");
         let pictures =
             page.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
-        // Loss and accuracy, two confusion matrices, the filters.
-        assert_eq!(pictures.count(), 5);
+        // Loss and accuracy, confusions of training, validation and test, the filters.
+        assert_eq!(pictures.count(), 6);
         let links = page
             .descendants()
             .flat_map(|node| node.attributes())

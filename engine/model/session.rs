@@ -9,7 +9,7 @@ use super::network::Purpose;
 use super::run::Batch;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
-use crate::schedule::{Cost, Options, ProgramId, schedule};
+use crate::schedule::{Contraction, Cost, Options, ProgramId, schedule_tuned};
 use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.
@@ -83,6 +83,8 @@ pub(super) struct Loaded {
     pub explanation: String,
     /// What each kernel has to do.
     pub costs: Vec<Cost>,
+    /// Its products and convolutions, each once.
+    pub contractions: Vec<Contraction>,
     /// Whether a step leaves other weights or states behind.
     pub changes: bool,
 }
@@ -212,17 +214,30 @@ impl Session {
             self.opened.engine.unload(loaded.id);
         }
         let graph = graph(&stored)?;
-        let program = schedule(&graph, self.opened.engine.target(), Options::default(), max_batch)?;
+        let Opened { engine, tuning, .. } = &self.opened;
+        let program = schedule_tuned(&graph, engine.target(), Options::default(), max_batch, tuning)?;
         memory::check(&self.opened, &graph, &program, examples, batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());
+        let contractions = program.contractions().into_iter().map(|(contraction, _)| contraction).collect();
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
         tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
         let values = values.to_vec();
-        let loaded =
-            Loaded { purpose, values, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        let loaded = Loaded {
+            purpose,
+            values,
+            stored,
+            max_batch,
+            id,
+            scalars,
+            outputs,
+            explanation,
+            costs,
+            contractions,
+            changes,
+        };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

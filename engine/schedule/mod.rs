@@ -8,6 +8,7 @@ mod order;
 mod program;
 mod roots;
 mod simplify;
+mod tuning;
 
 pub use choose::BLOCK;
 pub use explain::Cost;
@@ -16,6 +17,7 @@ pub use program::{
     Target, Tile, Work,
 };
 pub(crate) use simplify::simplify;
+pub use tuning::{Contraction, Division, REGISTER_TILES, Tuning, WORKGROUP_TILES};
 
 use std::collections::HashMap;
 
@@ -27,6 +29,20 @@ use crate::graph::{Graph, NodeId};
 /// # Errors
 /// If `max_batch` is 0, or a value would need more words than 32 bits can count.
 pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usize) -> Result<Program> {
+    schedule_tuned(graph, target, options, max_batch, &Tuning::default())
+}
+
+/// As [`schedule`], with the better choices of `tuning` where it has some.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn schedule_tuned(
+    graph: &Graph,
+    target: Target,
+    options: Options,
+    max_batch: usize,
+    tuning: &Tuning,
+) -> Result<Program> {
     if max_batch == 0 {
         return Err(Error::argument("schedule", "batch size", 0, "at least 1"));
     }
@@ -51,7 +67,8 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
         .into_iter()
         .map(|index| {
             let group = &groups.groups[index];
-            let choose::Choice { work, scratch, reason } = choose::choose(&graph, group, target, max_batch);
+            let choose::Choice { work, scratch, reason } =
+                choose::choose(&graph, group, target, (max_batch, tuning));
             let name = names.unique(&graph, group.anchor.unwrap_or(group.roots[group.roots.len() - 1]));
             Kernel { name, work, region: groups.region(index, &elsewhere), scratch, reason }
         })

@@ -1,5 +1,6 @@
 //! What both executors run: kernels in order, and where every value lies.
 
+use super::tuning::Division;
 use crate::graph::random::Key;
 use crate::graph::{Graph, NodeId, VariableId};
 use crate::tensor::Dim;
@@ -196,6 +197,19 @@ impl Work {
             | Self::Conv { node, .. }
             | Self::ConvFilterGradient { node, .. }
             | Self::Pool { node } => Some(node),
+        }
+    }
+}
+
+impl Work {
+    /// How a GPU divides it, if it is a product or convolution.
+    pub fn division(&self) -> Option<Division> {
+        match *self {
+            Self::MatMul { tile, splits, .. } | Self::ConvFilterGradient { tile, splits, .. } => {
+                Some(Division { tile, splits })
+            }
+            Self::Conv { tile, .. } => Some(Division { tile, splits: 1 }),
+            _ => None,
         }
     }
 }

@@ -62,7 +62,8 @@ pub(in crate::model) fn picture(title: &str, kernel: &Tensor) -> Result<Picture>
             captions.push(filter.to_string());
         }
     } else {
-        note += &format!("{filters} filters of {height}x{width} for each of {channels} channels");
+        let each = if channels == 1 { String::new() } else { format!(" for each of {channels} channels") };
+        note += &format!("{filters} filters of {height}x{width}{each}");
         bar = Some((Scale::Sides, -limit, limit));
         for (filter, channel) in (0..filters).flat_map(|f| (0..channels).map(move |c| (f, c))) {
             images.push(image(&|place| Scale::Sides.color(share(place, channel, filter))));

@@ -14,10 +14,10 @@ pub(super) const BLUE: Color = [0, 114, 178];
 pub(super) const VERMILLION: Color = [213, 94, 0];
 pub(super) const GREEN: Color = [0, 158, 115];
 
-/// Colours of series and classes, in order. Black and yellow of Okabe and Ito's eight are left out for a grey: one reads
-/// like an axis, the other is hard to see on white.
-pub(super) const SERIES: [Color; 7] =
-    [BLUE, VERMILLION, GREEN, [204, 121, 167], [230, 159, 0], [86, 180, 233], [105, 105, 105]];
+/// Colours of series and classes, in order. Of Okabe and Ito's eight, yellow is left out for a grey: it is hard to see on
+/// white.
+pub(super) const SERIES: [Color; 8] =
+    [BLUE, VERMILLION, GREEN, [204, 121, 167], [230, 159, 0], [86, 180, 233], [105, 105, 105], [0, 0, 0]];
 
 /// From little to much, on paper.
 const BLUES: [Color; 3] = [[239, 246, 255], [107, 156, 211], [0, 68, 136]];

@@ -138,3 +138,38 @@ fn distance(point: Point, from: Point, to: Point) -> f64 {
     let along = if length > 0.0 { ((px * dx + py * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
     (px - along * dx).hypot(py - along * dy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::palette::TITLE;
+    use super::super::picture::Size;
+    use super::*;
+
+    #[test]
+    fn text_upwards_is_text_turned_to_the_left() {
+        const SIDE: usize = 60;
+        let (mut across, mut upwards) = (Picture::new(SIDE, SIDE), Picture::new(SIDE, SIDE));
+        across.text("Ag1", (5, 7), Align::Left, Size::Small, TITLE);
+        upwards.text_upwards("Ag1", (7, SIDE - 5), TITLE);
+        let (across, upwards) = (draw(&across), draw(&upwards));
+        let dark = across.iter().filter(|color| color[0] < 100).count();
+        assert!(dark > 40, "{dark}");
+        for (i, &color) in across.iter().enumerate() {
+            let (x, y) = (i % SIDE, i / SIDE);
+            assert_eq!(upwards[(SIDE - 1 - x) * SIDE + y], color, "{x} {y}");
+        }
+    }
+
+    #[test]
+    fn text_has_the_place_that_it_names() {
+        let ends = [Align::Left, Align::Center, Align::Right].map(|align| {
+            let mut picture = Picture::new(200, 30);
+            picture.text("HHHH", (100, 5), align, Size::Small, TITLE);
+            let dark = draw(&picture).into_iter().enumerate().filter(|(_, color)| color[0] < 100);
+            let columns: Vec<usize> = dark.map(|(i, _)| i % 200).collect();
+            (columns.iter().min().copied().unwrap_or(0), columns.iter().max().copied().unwrap_or(0))
+        });
+        assert!(ends[0].0 >= 100 && ends[2].1 < 100, "{ends:?}");
+        assert!(ends[1].0.abs_diff(200 - ends[1].1) <= 4, "{ends:?}");
+    }
+}

@@ -60,6 +60,8 @@ pub fn decision_surface(
 pub(super) struct Surface {
     samples: Vec<Point>,
     targets: Vec<f64>,
+    /// The least and the largest target.
+    ends: [f64; 2],
     /// The least and the largest number of each axis.
     ranges: [[f64; 2]; 2],
 }
@@ -87,8 +89,9 @@ impl Surface {
             [low - margin, high + margin]
         };
         let ranges = [range(&|point| point.0), range(&|point| point.1)];
-        let targets = y.to_f32().into_iter().map(f64::from).collect();
-        Ok(Self { samples, targets, ranges })
+        let targets: Vec<f64> = y.to_f32().into_iter().map(f64::from).collect();
+        let ends = ends(targets.iter().copied());
+        Ok(Self { samples, targets, ends, ranges })
     }
 
     /// The middle of each point of the surface, row by row from above.
@@ -117,22 +120,25 @@ impl Surface {
         let chart = Chart { x, y, left, top: TOP, right: left + side, bottom: TOP + side };
         let (rows, outputs) = (answers.to_f32(), answers.row_len());
         let width = (chart.right + MARGIN).max(left + Size::Large.width(title) + MARGIN);
-        let mut picture = Picture::new(width, chart.bottom + if outputs == 1 { 88 } else { 62 });
+        let mut picture = Picture::new(width, chart.bottom + 88);
         chart.draw_field(&mut picture);
         picture.text(title, (left, 18), Align::Left, Size::Large, TITLE);
         picture.text("x2", (left, TOP - 26), Align::Left, Size::Small, LABEL);
         picture.text("x1", (left + side / 2, chart.bottom + 32), Align::Center, Size::Small, LABEL);
         let colors = rows.chunks(outputs).map(|row| self.color(row)).collect();
         picture.image((left, TOP), Pixels { width: GRID, colors }, PIXELS);
+        let key = (left, chart.bottom + 60);
         if outputs == 1 {
             self.draw_border(&mut picture, &chart, &rows);
-            draw_bar(
-                &mut picture,
-                (left, chart.bottom + 60),
-                Scale::Sides,
-                ends(self.targets.iter().copied()),
-            );
+            draw_bar(&mut picture, key, Scale::Sides, self.ends);
+        } else {
+            draw_classes(&mut picture, key, outputs);
         }
+        self.draw_samples(&mut picture, &chart, outputs);
+        Ok(picture)
+    }
+
+    fn draw_samples(&self, picture: &mut Picture, chart: &Chart, outputs: usize) {
         for (&(x, y), &target) in self.samples.iter().zip(&self.targets) {
             let place = [(chart.column(x), chart.row(y))];
             let color =
@@ -141,12 +147,11 @@ impl Surface {
                 picture.line(&place, width, color);
             }
         }
-        Ok(picture)
     }
 
     /// Where a number lies between the targets.
     fn share(&self, value: f64) -> f64 {
-        let [low, high] = ends(self.targets.iter().copied());
+        let [low, high] = self.ends;
         if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
     }
 
@@ -174,6 +179,16 @@ impl Surface {
                 (0..4).filter_map(|i| crossing(corners[i], corners[(i + 1) % 4])).collect();
             crossings.as_chunks::<2>().0.iter().for_each(|ends| picture.line(ends, 2.0, TITLE));
         }
+    }
+}
+
+/// The colours of the classes and their numbers, as many as there are colours.
+fn draw_classes(picture: &mut Picture, (mut left, top): (usize, usize), classes: usize) {
+    for class in 0..classes.min(SERIES.len()) {
+        let (number, color) = (class.to_string(), class_color(class as f64));
+        picture.rectangle((left, top), (left + 16, top + 16), color);
+        picture.text(&number, (left + 22, top), Align::Left, Size::Small, LABEL);
+        left += 22 + Size::Small.width(&number) + 18;
     }
 }
 
@@ -211,17 +226,19 @@ mod tests {
     #[test]
     fn both_sides_have_their_colours_and_a_line_between() -> Result<()> {
         let surface = surface()?;
-        let answers = answers(&surface, 1, |place| vec![if place[0] < 0.5 { 0.0 } else { 1.0 }])?;
-        let picture = surface.draw("Halves", &answers)?;
+        // Orange on the upper right alone.
+        let answers =
+            answers(&surface, 1, |place| vec![if place[0] < 0.5 || place[1] < 0.5 { 0.0 } else { 1.0 }])?;
+        let picture = surface.draw("Quarters", &answers)?;
         let pixels = picture.pixels();
         let [x, y] = surface.ranges.map(|[low, high]| Axis::between(low, high, 6.0));
         let left = MARGIN + 12 + number_width(&y);
         let chart = Chart { x, y, left, top: TOP, right: left + 400, bottom: TOP + 400 };
         let color =
             |x: f64, y: f64| pixels.colors[chart.row(y) as usize * pixels.width + chart.column(x) as usize];
-        assert_eq!([color(-0.2, 0.5), color(0.3, 1.2)], [Scale::Sides.color(0.0); 2]);
-        assert_eq!([color(0.7, -0.2), color(1.2, 0.5)], [Scale::Sides.color(1.0); 2]);
-        assert_eq!([color(0.5, 0.3), color(0.5, 1.2)], [TITLE; 2]);
+        assert_eq!([color(-0.2, 1.2), color(1.2, -0.2), color(0.3, 0.3)], [Scale::Sides.color(0.0); 3]);
+        assert_eq!([color(0.7, 1.2), color(1.2, 0.7)], [Scale::Sides.color(1.0); 2]);
+        assert_eq!([color(0.5, 0.9), color(0.9, 0.5)], [TITLE; 2]);
         // A sample's dot.
         assert_eq!([color(0.0, 0.0), color(1.0, 1.0)], [Scale::Sides.color(0.0), Scale::Sides.color(1.0)]);
         Ok(())

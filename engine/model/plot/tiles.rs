@@ -34,7 +34,8 @@ impl Tiles<'_> {
         let rows = self.images.len().div_ceil(most).max(1);
         let columns = self.images.len().div_ceil(rows).max(1);
         let wide = (2 * MARGIN + columns * across - GAP).max(MARGIN + Size::Small.width(&self.note) + MARGIN);
-        let wide = wide.max(2 * MARGIN + Size::Large.width(self.title));
+        let bar = self.bar.map_or(0, |(_, low, high)| bar_width([low, high]));
+        let wide = wide.max(2 * MARGIN + Size::Large.width(self.title).max(bar));
         let bottom = TOP + rows * down;
         let mut picture = Picture::new(wide, bottom + if self.bar.is_some() { 50 } else { MARGIN / 2 });
         picture.text(self.title, (MARGIN, 18), Align::Left, Size::Large, TITLE);
@@ -52,6 +53,9 @@ impl Tiles<'_> {
     }
 }
 
+/// Pixels from one end of a bar's colours to the other.
+const BAR: usize = 160;
+
 /// A bar of the colours of numbers from `low` to `high`, and the two numbers at its ends.
 pub(super) fn draw_bar(
     picture: &mut Picture,
@@ -59,14 +63,17 @@ pub(super) fn draw_bar(
     colors: Scale,
     [low, high]: [f64; 2],
 ) {
-    const LENGTH: usize = 160;
     let (low, high) = (number(low), number(high));
     picture.text(&low, (left, top), Align::Left, Size::Small, LABEL);
     let start = left + Size::Small.width(&low) + 8;
-    let row = (0..LENGTH).map(|i| colors.color(i as f64 / (LENGTH - 1) as f64));
-    let row: Vec<_> = row.collect();
-    picture.image((start, top), Pixels { width: LENGTH, colors: row.repeat(16) }, 1);
-    picture.text(&high, (start + LENGTH + 8, top), Align::Left, Size::Small, LABEL);
+    let row: Vec<_> = (0..BAR).map(|i| colors.color(i as f64 / (BAR - 1) as f64)).collect();
+    picture.image((start, top), Pixels { width: BAR, colors: row.repeat(16) }, 1);
+    picture.text(&high, (start + BAR + 8, top), Align::Left, Size::Small, LABEL);
+}
+
+/// Pixels that [`draw_bar`] takes.
+fn bar_width(ends: [f64; 2]) -> usize {
+    ends.map(|end| Size::Small.width(&number(end)) + 8).iter().sum::<usize>() + BAR
 }
 
 /// A whole number as it is, any other in three digits.
