@@ -15,6 +15,7 @@ use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
 use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
+use crate::model::onnx;
 use crate::tensor::Tensor;
 
 /// The version whose layout `.keras` files have.
@@ -24,12 +25,17 @@ const TRAINING: &str = "gradus_training";
 const OPTIMIZER: &str = "optimizer_weights";
 
 const ZIP: &[u8] = b"PK\x03\x04";
+/// The version of the format, which writers put first.
+const ONNX: &[u8] = b"\x08";
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 impl Model {
     /// The model in a file that gradus, Keras 3 or tf.keras wrote: a `.keras` archive, a whole model as `.h5`, or the bare
     /// `config.json` of one, whose weights are drawn anew. It is compiled as it was saved, and its optimizer goes on from
     /// where it was.
+    ///
+    /// An ONNX file, such as PyTorch writes, becomes layers, node by node, if gradus has one for each; they take samples as
+    /// the file does, images with the channels first too. One that [`Model::export_onnx`] wrote becomes its own layers again.
     ///
     /// ```
     /// use gradus::{Dense, Model, Sequential};
@@ -43,7 +49,7 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If the file is missing, damaged, of Keras 1, holds weights alone, or has a layer or an option that gradus lacks.
+    /// If the file is missing, damaged, of Keras 1, holds weights alone, or has a layer, a node or an option that gradus lacks.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut start = [0; 8];
@@ -59,11 +65,13 @@ impl Model {
             let text = fs::read(path).map_err(unreadable)?;
             let config = parse(path, "the config", &text)?;
             Self::from_config(&config).map_err(|error| in_file(path, &error))
+        } else if start.starts_with(ONNX) {
+            onnx::load(path)
         } else {
             Err(Error::file(
                 path,
                 "is no model",
-                "give a .keras or .h5 file of a whole model, or a config.json",
+                "give a .keras or .h5 file of a whole model, a config.json, or an .onnx",
             ))
         }
     }

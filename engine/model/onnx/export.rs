@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::{CONFIG, FINGERPRINT};
 use crate::error::{Error, Result};
 use crate::formats::onnx::{self, Array, Attribute, FLOAT, Port, Size};
 use crate::graph::{Element, Graph, NodeId};
@@ -48,7 +49,11 @@ impl Model {
             graph,
             ..onnx::Model::default()
         };
-        onnx::write(path, &model, |_| Vec::new())
+        // Keras has no words for the settings of several optimizers: such a model is read by its nodes.
+        let config = self.config().ok().map(|config| (CONFIG.to_string(), config.to_string()));
+        onnx::write(path, &model, |graph| {
+            config.into_iter().chain([(FINGERPRINT.to_string(), graph.to_string())]).collect()
+        })
     }
 
     fn onnx_graph(&self, weights: &[Tensor]) -> Result<onnx::Graph> {
@@ -66,8 +71,7 @@ impl Model {
             export.initializers.push((name, Array::floats(tensor.shape(), tensor.to_f32())));
         }
         graph.ids().try_for_each(|id| export.emit(id))?;
-        let names: Vec<String> = self.output_names().into_iter().map(String::from).collect();
-        Ok(export.finish(&self.name, &names))
+        Ok(export.finish(&self.name, &self.output_names()))
     }
 }
 

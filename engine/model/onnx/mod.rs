@@ -6,4 +6,12 @@
 //! Source: the operators of ONNX 1.23.
 
 mod export;
+mod import;
 mod operations;
+
+pub(super) use import::load;
+
+/// The note of the model's config, in files that gradus writes.
+const CONFIG: &str = "gradus_config";
+/// The note of what tells the graph that was written from any other.
+const FINGERPRINT: &str = "gradus_graph";
