@@ -53,14 +53,22 @@ fn models_are_shown_run_and_converted() {
 
     done(&at, &["predict", "model.keras", "--x", "x.npy", "--out", "p.npy"]);
     let expected = npy::read(at.join("p.npy")).unwrap();
-    for file in ["model.h5", "again.keras"] {
+    for file in ["model.h5", "again.keras", "model.onnx"] {
         done(&at, &["convert", "model.keras", file]);
         done(&at, &["predict", file, "--x", "x.npy", "--out", "q.npy"]);
         assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected, "{file}");
     }
-    done(&at, &["convert", "model.keras", "w.weights.h5"]);
-    done(&at, &["predict", "config.json", "--weights", "w.weights.h5", "--x", "x.npy", "--out", "q.npy"]);
-    assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected);
+    assert!(done(&at, &["summary", "model.onnx"]).contains("Total params: 21"));
+    done(&at, &["convert", "model.onnx", "back.keras"]);
+    assert_eq!(
+        json(&at, &["summary", "back.keras"])["config"],
+        json(&at, &["summary", "model.keras"])["config"]
+    );
+    for weights in ["w.weights.h5", "w.safetensors", "w.npz"] {
+        done(&at, &["convert", "model.keras", weights]);
+        done(&at, &["predict", "config.json", "--weights", weights, "--x", "x.npy", "--out", "q.npy"]);
+        assert_eq!(npy::read(at.join("q.npy")).unwrap(), expected, "{weights}");
+    }
 }
 
 #[test]

@@ -10,17 +10,17 @@ use crate::graph::random::philox;
 use crate::model::{Device, FitOptions, Model, Tensors};
 use crate::tensor::Tensor;
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/keras/files")
 }
 
-fn golden(name: &str) -> Vec<(String, Value)> {
+pub fn golden(name: &str) -> Vec<(String, Value)> {
     let text = std::fs::read_to_string(folder().join(name)).unwrap();
     let cases: Value = serde_json::from_str(&text).unwrap();
     cases.as_object().unwrap().clone().into_iter().collect()
 }
 
-fn tensors(arrays: &Value) -> Vec<Tensor> {
+pub fn tensors(arrays: &Value) -> Vec<Tensor> {
     let tensor = |array: &Value| {
         let numbers = |key: &str| {
             array[key].as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect::<Vec<_>>()
@@ -43,7 +43,7 @@ fn steps(model: &mut Model, case: &Value, epochs: usize) -> Vec<f64> {
 
 /// Predictions within 1e-5 of the output's largest value.
 #[track_caller]
-fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
+pub fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (found, expected) in found.iter().zip(expected) {
         assert_eq!(found.shape(), expected.shape(), "{what}");
@@ -205,14 +205,50 @@ fn keras_reads_what_gradus_writes() -> Result<()> {
     Ok(())
 }
 
+/// What this test needs is a Python with NumPy and safetensors: `GRADUS_KERAS_PYTHON=python3`.
+#[test]
+fn python_reads_the_named_arrays_of_gradus_and_gradus_those_of_python() -> Result<()> {
+    let Some(python) = std::env::var_os("GRADUS_KERAS_PYTHON") else {
+        println!("skipped: GRADUS_KERAS_PYTHON does not name a Python with NumPy and safetensors");
+        return Ok(());
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let mut model = load(&folder().join("recurrent.keras"));
+    model.save_weights(at("weights.safetensors"))?;
+    model.save_weights(at("weights.npz"))?;
+    let script = folder().with_file_name("named_arrays.py");
+    let output = Command::new(&python).arg(script).arg(directory.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(names.contains("bidirectional/backward_lstm/lstm_cell/recurrent_kernel"), "{names}");
+    let expected: Vec<Tensor> = model.get_weights()?.into_iter().map(|weight| weight.scaled(-1.0)).collect();
+    for file in ["negative.safetensors", "negative.npz"] {
+        model.load_weights(at(file))?;
+        assert_eq!(model.get_weights()?, expected, "{file}");
+    }
+    Ok(())
+}
+
 /// Files cut short or with bytes changed, here and there: an error or a model, never a panic. `GRADUS_MUTATIONS` sets how
 /// many; by default 300.
 #[test]
 fn damaged_models_are_refused_without_a_panic() {
     let directory = tempfile::tempdir().unwrap();
     let count = std::env::var("GRADUS_MUTATIONS").map_or(300, |count| count.parse().unwrap());
-    let files = ["series.keras", "graph.keras", "words.h5", "volumes_tf.h5", "recurrent.weights.h5"];
-    let originals = files.map(|name| (name, std::fs::read(folder().join(name)).unwrap()));
+    let files = [
+        "files/series.keras",
+        "files/graph.keras",
+        "files/words.h5",
+        "files/volumes_tf.h5",
+        "files/recurrent.weights.h5",
+        "../onnx/images.onnx",
+        "../onnx/lstm_script.onnx",
+        "../onnx/branches.onnx",
+    ];
+    let keras = folder().with_file_name("");
+    let originals =
+        files.map(|name| (name.rsplit('/').next().unwrap(), std::fs::read(keras.join(name)).unwrap()));
     let mut refused = 0;
     for number in 0..count {
         let draw = |word: u32| philox([number, word, 0, 0], [11, 0]);

@@ -14,13 +14,13 @@ use crate::tensor::{Shape, Tensor};
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
 
-const FAMILIES: [&str; 7] =
+pub const FAMILIES: [&str; 7] =
     ["core", "rectifiers", "spatial", "convolution", "pooling", "normalization", "recurrent"];
 
 /// One recorded call.
-struct Case {
+pub struct Case {
     json: Value,
-    layer: Box<dyn Layer>,
+    pub layer: Box<dyn Layer>,
 }
 
 impl Case {
@@ -31,8 +31,13 @@ impl Case {
         Self { json, layer }
     }
 
-    fn what(&self) -> String {
+    pub fn what(&self) -> String {
         format!("{} {} over {}", self.json["class_name"], self.json["config"], self.json["input_shape"])
+    }
+
+    /// Whether some time steps do not count.
+    pub fn is_masked(&self) -> bool {
+        !self.json["masked"].is_null()
     }
 
     fn batch(&self) -> usize {
@@ -44,7 +49,7 @@ impl Case {
     }
 
     /// The samples: numbers, or integers below a limit.
-    fn samples(&self) -> Tensor {
+    pub fn samples(&self) -> Tensor {
         let shape = [vec![self.batch()], self.sizes("input_shape")].concat();
         let count: usize = shape.iter().product();
         if let Some(limit) = self.json["integers"].as_u64() {
@@ -61,7 +66,7 @@ impl Case {
     }
 
     /// The first states that the layer is called on besides.
-    fn first_states(&self) -> Vec<Tensor> {
+    pub fn first_states(&self) -> Vec<Tensor> {
         let count = self.json["states_given"].as_u64().unwrap_or(0) as u32;
         let units = self.json["weights"][1][1][0].as_u64().unwrap_or(0) as usize;
         let shape = [self.batch(), units];
@@ -70,7 +75,7 @@ impl Case {
     }
 
     /// The layer's output and the gradients of Σ y·c: of the input as rows, of the weights as a variable.
-    fn graph(&self) -> Graph {
+    pub fn graph(&self) -> Graph {
         let mut graph = Graph::new();
         let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
         let element = if self.json["integers"].is_null() { Element::F32 } else { Element::U32 };
@@ -80,8 +85,7 @@ impl Case {
         let first_states: Vec<NodeId> =
             self.first_states().iter().map(|state| graph.input("state", &state.shape()[1..], F32)).collect();
         let mut context = Context::new(&mut graph, training, Variables { learning, frozen, states });
-        let masked = !self.json["masked"].is_null();
-        let mut inputs = vec![if masked { context.apply(&Masking::new(), x).unwrap() } else { x }];
+        let mut inputs = vec![if self.is_masked() { context.apply(&Masking::new(), x).unwrap() } else { x }];
         inputs.extend(&first_states);
         let weights = context.declare(self.layer.as_ref(), &[&self.sizes("input_shape")]).unwrap();
         let outputs = context.call(self.layer.as_ref(), weights, &inputs).unwrap();
@@ -112,7 +116,7 @@ impl Case {
     }
 
     /// The variables before the call: each weight by its number among all of the layer's.
-    fn start(&self, graph: &Graph) -> Vec<Vec<f32>> {
+    pub fn start(&self, graph: &Graph) -> Vec<Vec<f32>> {
         let mut arenas: Vec<Vec<f32>> =
             graph.variables.iter().map(|v| vec![0.0; v.segments * SEGMENT]).collect();
         for (i, parameter) in graph.parameters.iter().enumerate() {
@@ -180,7 +184,8 @@ fn parameters(graph: &Graph, variable: VariableId) -> Vec<NodeId> {
     graph.ids().filter(own).collect()
 }
 
-fn cases(family: &str) -> Vec<Case> {
+/// The recorded calls of one family.
+pub fn cases(family: &str) -> Vec<Case> {
     let path = format!("{}/kernels-tests/keras/layers_{family}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));

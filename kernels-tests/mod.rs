@@ -27,6 +27,8 @@ mod layers;
 mod losses;
 mod matmul;
 mod metrics;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod onnx;
 mod optimizers;
 mod options;
 mod programs;

@@ -14,7 +14,8 @@ use super::output::Output;
 pub struct Convert {
     #[command(flatten)]
     model: ModelFile,
-    /// Where it goes, in the format of the name: .keras, .h5 or .json for the model, .weights.h5 or .safetensors for its weights
+    /// Where it goes, in the format of the name: .keras, .h5 or .json for the model, .onnx for what it predicts,
+    /// .weights.h5, .safetensors or .npz for its weights
     out: PathBuf,
 }
 
@@ -23,8 +24,10 @@ impl Convert {
     pub fn run(&self) -> Result<Output> {
         let mut model = self.model.open()?;
         let name = self.out.to_string_lossy().to_lowercase();
-        if name.ends_with(".weights.h5") || name.ends_with(".safetensors") {
+        if [".weights.h5", ".safetensors", ".npz"].iter().any(|ending| name.ends_with(ending)) {
             model.save_weights(&self.out)?;
+        } else if name.ends_with(".onnx") {
+            model.export_onnx(&self.out)?;
         } else {
             model.save(&self.out)?;
         }

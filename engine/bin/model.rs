@@ -9,9 +9,9 @@ use gradus::{Device, Model, Tensor, Tensors, data};
 /// A model in a file, and what goes with it.
 #[derive(Args)]
 pub struct ModelFile {
-    /// A model: .keras, .h5, or a bare config.json of Keras
+    /// A model: .keras, .h5, .onnx, or a bare config.json of Keras
     model: PathBuf,
-    /// Weights to put over it: .weights.h5, .h5, .keras or .safetensors
+    /// Weights to put over it: .weights.h5, .h5, .keras, .safetensors or .npz
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
 }

@@ -13,6 +13,7 @@ pub mod keras_variables;
 pub mod keras_weights;
 pub mod npy;
 pub mod npz;
+pub mod onnx;
 pub mod protobuf;
 pub mod safetensors;
 mod write_file;

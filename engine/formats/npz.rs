@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::formats::{most_unpacked, npy, write_file};
+use crate::formats::{most_unpacked, npy, read_file, write_file};
 use crate::tensor::Tensor;
 
 const DAMAGED: &str = "save it again with numpy.savez, uncompressed where it shrinks more than eightfold";
@@ -46,12 +46,39 @@ pub fn parse(name: impl AsRef<Path>, file: &[u8], key: &str) -> Result<Tensor> {
     read_archive(name.as_ref(), Cursor::new(file), key)
 }
 
-fn read_archive(path: &Path, mut file: impl Read + Seek, key: &str) -> Result<Tensor> {
+/// All arrays, sorted by name. Together they unpack to no more than [`read`] lets one.
+///
+/// # Errors
+/// As [`read`], and if the archive holds something else than arrays.
+pub fn read_all(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
+    let path = path.as_ref();
+    let (mut archive, mut most) = open(path, Cursor::new(read_file(path)?))?;
+    let mut arrays = Vec::with_capacity(archive.len().min(1024));
+    for index in 0..archive.len() {
+        let name = archive.name_for_index(index).and_then(|name| name.ok()).unwrap_or_default().to_string();
+        let Some(key) = name.strip_suffix(EXTENSION) else {
+            return Err(Error::file(path, format!("holds {name:?}, which is no array"), DAMAGED));
+        };
+        let array = read_entry(path, &mut archive, (index, key), most)?;
+        most = most.saturating_sub(4 * array.values().len());
+        arrays.push((key.to_string(), array));
+    }
+    arrays.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(arrays)
+}
+
+/// The archive, and how many bytes it may unpack to.
+fn open<R: Read + Seek>(path: &Path, mut file: R) -> Result<(ZipArchive<R>, usize)> {
     let failed = |problem: String| Error::file(path, problem, DAMAGED);
     let length = file.seek(std::io::SeekFrom::End(0)).map_err(|error| failed(error.to_string()))?;
     let most = most_unpacked(usize::try_from(length).unwrap_or(usize::MAX));
-    let mut archive =
+    let archive =
         ZipArchive::new(file).map_err(|error| failed(format!("is not a whole zip archive ({error})")))?;
+    Ok((archive, most))
+}
+
+fn read_archive(path: &Path, file: impl Read + Seek, key: &str) -> Result<Tensor> {
+    let (mut archive, most) = open(path, file)?;
     let name = format!("{key}{EXTENSION}");
     let Some(index) = archive.index_for_name(&name) else {
         let names = archive.file_names().filter_map(|name| name.ok());
@@ -64,6 +91,17 @@ fn read_archive(path: &Path, mut file: impl Read + Seek, key: &str) -> Result<Te
             format!("it has {}", keys.join(", ")),
         ));
     };
+    read_entry(path, &mut archive, (index, key), most)
+}
+
+/// The array `key`, which is entry number `index` and may take `most` bytes.
+fn read_entry(
+    path: &Path,
+    archive: &mut ZipArchive<impl Read + Seek>,
+    (index, key): (usize, &str),
+    most: usize,
+) -> Result<Tensor> {
+    let failed = |problem: String| Error::file(path, problem, DAMAGED);
     let entry = archive
         .by_index(index)
         .map_err(|error| failed(format!("array {key:?} cannot be unpacked ({error})")))?;

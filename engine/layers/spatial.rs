@@ -98,7 +98,7 @@ impl Padding {
     }
 
     /// Windows of `size` taps over `length` pixels.
-    pub(super) fn axis(self, length: usize, size: usize, stride: usize, dilation: usize) -> Axis {
+    pub(crate) fn axis(self, length: usize, size: usize, stride: usize, dilation: usize) -> Axis {
         let span = (size - 1) * dilation + 1;
         let same = || ((length.div_ceil(stride) - 1) * stride + span).saturating_sub(length);
         let (before, after) = match self {

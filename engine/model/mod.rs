@@ -16,8 +16,11 @@ mod layer_output;
 mod learner;
 mod lower;
 mod memory;
+#[cfg(feature = "hdf5")]
+mod named_weights;
 mod network;
 mod objective;
+mod onnx;
 mod options;
 mod pass;
 #[cfg(feature = "plots")]
@@ -30,8 +33,6 @@ mod run;
 // A browser has no clock.
 #[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
 mod run_report;
-#[cfg(feature = "hdf5")]
-mod safetensors;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]

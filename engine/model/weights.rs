@@ -1,10 +1,16 @@
 //! Weights on the host, and in Keras's files.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
 use super::network::Model;
 use super::session::Newer;
 use crate::error::{Error, Result};
-use crate::layers::Weight;
+use crate::layers::{Layer, Weight};
 use crate::tensor::Tensor;
+use crate::train::config::snake_case;
 
 impl Model {
     /// All weights, layer by layer, each layer's kernel before its bias.
@@ -111,6 +117,33 @@ impl Model {
         layers.flat_map(|(layer, built)| built.weights.iter().map(|weight| (layer.name(), weight)))
     }
 
+    /// Takes all weights by name from what `path` holds.
+    pub(super) fn take_named(&mut self, path: &Path, arrays: Vec<(String, Tensor)>) -> Result<()> {
+        let mut found: BTreeMap<String, Tensor> = arrays.into_iter().collect();
+        let (mut weights, mut missing) = (Vec::new(), Vec::new());
+        for name in self.weight_paths() {
+            match found.remove(&name) {
+                Some(tensor) => weights.push(tensor),
+                None => missing.push(name),
+            }
+        }
+        if !missing.is_empty() || !found.is_empty() {
+            let over: Vec<String> = found.into_keys().collect();
+            let problem = format!("lacks {missing:?} and has {over:?}, which the model lacks");
+            return Err(Error::file(path, problem, "build the model that the file was saved from"));
+        }
+        self.set_weights(&weights)
+    }
+
+    /// Keras's path of each weight, such as `dense/kernel` or `lstm/lstm_cell/kernel`.
+    pub(super) fn weight_paths(&self) -> Vec<String> {
+        let layers = self.layers.iter().zip(&self.built);
+        let paths = layers.flat_map(|(layer, built)| {
+            built.weights.iter().map(|weight| path_of(layer.as_ref(), weight.name)).collect::<Vec<_>>()
+        });
+        paths.collect()
+    }
+
     pub(super) fn check_built(&self, call: &str) -> Result<()> {
         if !self.layers.is_empty() && self.built.len() == self.layers.len() {
             return Ok(());
@@ -118,4 +151,29 @@ impl Model {
         let remedy = "call `build`, `fit` or `predict` first";
         Err(Error::order(call, "the shape of the input is not known yet", remedy))
     }
+}
+
+fn path_of(layer: &dyn Layer, weight: &str) -> String {
+    let (name, class) = (layer.name(), layer.class_name());
+    let cell = |class: &str| format!("{}_cell", snake_case(class));
+    match class {
+        "SimpleRNN" | "LSTM" | "GRU" => format!("{name}/{}/{weight}", cell(class)),
+        "Bidirectional" => {
+            let (inner, inner_class) = inner(layer);
+            let (direction, weight) = weight.split_once('_').unwrap_or(("forward", weight));
+            format!("{name}/{direction}_{inner}/{}/{weight}", cell(&inner_class))
+        }
+        "TimeDistributed" => format!("{name}/{}/{weight}", inner(layer).0),
+        _ => format!("{name}/{weight}"),
+    }
+}
+
+/// Name and class of the layer within a layer; without a name of its own it has its class's.
+fn inner(layer: &dyn Layer) -> (String, String) {
+    let config = layer.config();
+    let text =
+        |pointer: &str| config.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_string();
+    let (name, class) = (text("/layer/config/name"), text("/layer/class_name"));
+    let name = name.strip_prefix("forward_").unwrap_or(&name);
+    (if name.is_empty() { snake_case(&class) } else { name.to_string() }, class)
 }

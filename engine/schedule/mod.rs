@@ -16,6 +16,7 @@ pub use program::{
     BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
     Target, Tile, Work,
 };
+pub(crate) use simplify::simplify;
 pub use tuning::{Contraction, Division, REGISTER_TILES, Tuning, WORKGROUP_TILES};
 
 use std::collections::HashMap;
@@ -45,7 +46,7 @@ pub fn schedule_tuned(
     if max_batch == 0 {
         return Err(Error::argument("schedule", "batch size", 0, "at least 1"));
     }
-    let mut graph = if options.simplify { simplify::simplify(graph) } else { simplify::prune(graph) };
+    let mut graph = if options.simplify { simplify(graph) } else { simplify::prune(graph) };
     check_sizes(&graph, max_batch)?;
     if target != Target::Cpu {
         roots::part_concatenations(&mut graph);

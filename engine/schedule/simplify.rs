@@ -6,7 +6,7 @@ use crate::graph::{Binary, Element, Graph, Literal, Node, NodeId, Op, Stride, Un
 use crate::tensor::{Dim, Shape};
 
 /// The same step in fewer nodes.
-pub(super) fn simplify(graph: &Graph) -> Graph {
+pub(crate) fn simplify(graph: &Graph) -> Graph {
     let mut pass = Simplify { to: empty_like(graph), map: Vec::new(), known: HashMap::new() };
     for id in graph.ids() {
         let new = pass.visit(graph.node(id));

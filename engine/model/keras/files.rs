@@ -13,7 +13,9 @@ use crate::formats::keras_archive::{self, Archive};
 use crate::formats::keras_variables::{self, Variables};
 use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
+use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
+use crate::model::onnx;
 use crate::tensor::Tensor;
 
 /// The version whose layout `.keras` files have.
@@ -23,12 +25,17 @@ const TRAINING: &str = "gradus_training";
 const OPTIMIZER: &str = "optimizer_weights";
 
 const ZIP: &[u8] = b"PK\x03\x04";
+/// The version of the format, which writers put first.
+const ONNX: &[u8] = b"\x08";
 const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 impl Model {
     /// The model in a file that gradus, Keras 3 or tf.keras wrote: a `.keras` archive, a whole model as `.h5`, or the bare
     /// `config.json` of one, whose weights are drawn anew. It is compiled as it was saved, and its optimizer goes on from
     /// where it was.
+    ///
+    /// An ONNX file, such as PyTorch writes, becomes layers, node by node, if gradus has one for each; they take samples as
+    /// the file does, images with the channels first too. One that [`Model::export_onnx`] wrote becomes its own layers again.
     ///
     /// ```
     /// use gradus::{Dense, Model, Sequential};
@@ -42,7 +49,7 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If the file is missing, damaged, of Keras 1, holds weights alone, or has a layer or an option that gradus lacks.
+    /// If the file is missing, damaged, of Keras 1, holds weights alone, or has a layer, a node or an option that gradus lacks.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut start = [0; 8];
@@ -58,11 +65,13 @@ impl Model {
             let text = fs::read(path).map_err(unreadable)?;
             let config = parse(path, "the config", &text)?;
             Self::from_config(&config).map_err(|error| in_file(path, &error))
+        } else if start.starts_with(ONNX) {
+            onnx::load(path)
         } else {
             Err(Error::file(
                 path,
                 "is no model",
-                "give a .keras or .h5 file of a whole model, or a config.json",
+                "give a .keras or .h5 file of a whole model, a config.json, or an .onnx",
             ))
         }
     }
@@ -169,7 +178,8 @@ impl Model {
     }
 
     /// Writes all weights to `path`, whole or not at all: in Keras 3's layout if the name ends in `.weights.h5`, as
-    /// safetensors under Keras's names if it ends in `.safetensors`, else in the layout of Keras's older `model.h5`.
+    /// named arrays under Keras's names if it ends in `.safetensors` or `.npz`, else in the layout of Keras's older
+    /// `model.h5`.
     ///
     /// # Errors
     /// If the model is not built yet, or the file cannot be written.
@@ -181,8 +191,8 @@ impl Model {
     /// Writes `weights`, which are this model's.
     pub(in crate::model) fn write_weights(&self, path: impl AsRef<Path>, weights: Vec<Tensor>) -> Result<()> {
         let path = path.as_ref();
-        if is_safetensors(path) {
-            return self.write_safetensors(path, weights);
+        if let Some(format) = NamedArrays::of(path) {
+            return self.write_named(format, path, weights);
         }
         if path.to_string_lossy().to_lowercase().ends_with(".weights.h5") {
             return keras_variables::tree(&self.variables(&weights))?.write(path);
@@ -191,8 +201,8 @@ impl Model {
     }
 
     /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`,
-    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors`,
-    /// matched by name.
+    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors` or
+    /// `.npz`, matched by name.
     ///
     /// # Errors
     /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
@@ -200,8 +210,8 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         self.check_built("load_weights")?;
-        if is_safetensors(path) {
-            return self.take_safetensors(path);
+        if let Some(format) = NamedArrays::of(path) {
+            return self.read_named(format, path);
         }
         let mut start = [0; 4];
         let is_zip =
@@ -310,10 +320,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 /// What early versions of `.weights.h5` called `layers`.
