@@ -27,6 +27,7 @@ mod random_graphs;
 mod regions;
 mod shaders;
 mod signs_epoch;
+mod streaming;
 mod trajectories;
 mod variables;
 mod weighting;

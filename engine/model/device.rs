@@ -10,6 +10,7 @@ use crate::gpu;
 use crate::gpu::adapter::Choice;
 use crate::graph::{Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step, Target};
+use crate::stream::ReadAhead;
 use crate::tensor::Tensor;
 
 /// What a model runs on.
@@ -212,6 +213,14 @@ impl Engine {
             #[cfg(feature = "cpu")]
             Self::Cpu(engine) => engine.bind(program, inputs, steps),
             Self::Gpu(engine) => engine.bind(program, inputs, steps),
+        }
+    }
+
+    pub fn bind_stream(&mut self, program: ProgramId, ahead: ReadAhead, steps: usize) -> Result<BindingId> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.bind_stream(program, ahead, steps),
+            Self::Gpu(engine) => engine.bind_stream(program, ahead, steps),
         }
     }
 

@@ -25,12 +25,14 @@ mod report;
 mod run;
 #[cfg(feature = "hdf5")]
 mod safetensors;
+mod samples;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod search;
 mod sequential;
 mod session;
+mod streamed;
 mod summary;
 mod tensors;
 #[cfg(all(test, feature = "cpu"))]

@@ -1,12 +1,13 @@
 use super::build::{BuiltLayer, check_names};
 use super::compiled::Compiled;
 use super::device::Device;
-use super::lower::{self, Stored};
+use super::lower;
 use super::objective::Objective;
 use super::session::{Newer, Session};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::layers::{Layer, shown};
+use crate::stream::Stored;
 use crate::tensor::Tensor;
 use crate::train::losses::Loss;
 use crate::train::optimizers::Optimizer;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::examples::Examples;
 use super::network::{Model, Purpose};
 use super::pass::Pass;
+use super::samples::Samples;
 use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -119,17 +119,17 @@ impl Model {
         if steps == 0 {
             return Err(Error::argument("profile", "steps", 0, "at least 1"));
         }
-        let (purpose, examples) = match y {
+        let (purpose, samples) = match y {
             Some(y) => {
                 self.compiled("profile")?;
-                (Purpose::Training, self.for_losses("profile", Examples::new("profile", x.into(), y)?)?)
+                (Purpose::Training, self.for_losses("profile", Samples::new("profile", x.into(), y)?)?)
             }
-            None => (Purpose::Prediction, Examples::samples("profile", x.into())?),
+            None => (Purpose::Prediction, Samples::without_targets("profile", x.into())?),
         };
-        self.build_rows(&examples)?;
+        self.build_rows(&samples)?;
         let weights = self.get_weights_async().await?;
         let mut session = self.start_session().await?;
-        let result = self.profile_in(&mut session, purpose, &examples, steps).await;
+        let result = self.profile_in(&mut session, purpose, &samples, steps).await;
         if purpose == Purpose::Training {
             session.start_over()?;
             session.newer = Newer::Host;
@@ -143,10 +143,10 @@ impl Model {
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         steps: usize,
     ) -> Result<Profile> {
-        let pass = self.bind(session, purpose, examples, examples.rows())?;
+        let pass = self.bind(session, purpose, samples, samples.rows())?;
         let times = self.times(session, &pass, steps).await;
         session.engine().release(pass.binding);
         let median = |kernel: usize, times: &[Vec<f64>]| {
@@ -162,7 +162,7 @@ impl Model {
             bytes: cost.bytes,
         };
         let kernels = pass.loaded.costs.iter().cloned().enumerate().map(kernel).collect();
-        Ok(Profile { device: session.opened.describe(), batch: examples.rows(), kernels })
+        Ok(Profile { device: session.opened.describe(), batch: samples.rows(), kernels })
     }
 
     /// Seconds of each kernel in each of `steps` steps; one more before them warms up.

@@ -2,16 +2,16 @@
 
 use super::compiled::{Compiled, Goal};
 use super::device::Device;
-use super::examples::Examples;
+use super::examples::Form;
 use super::history::Logs;
-use super::lower::Stored;
 use super::network::{Model, Purpose};
-use super::options::{BATCH_SIZE, check_batch_size};
 use super::pass::Pass;
+use super::samples::Samples;
 use super::session::{Layout, Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::graph::Element;
+use crate::stream::Stored;
 use crate::tensor::Tensor;
 
 impl Model {
@@ -38,7 +38,7 @@ impl Model {
         y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        self.evaluate_examples(Examples::new("evaluate", x.into(), y.into())?, batch_size.into()).await
+        self.evaluate_samples(Samples::new("evaluate", x.into(), y.into())?, batch_size.into()).await
     }
 
     /// [`Model::evaluate`] with a weight for each sample in the loss, as in
@@ -53,15 +53,15 @@ impl Model {
         sample_weight: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        let examples = Examples::new("evaluate", x.into(), y.into())?;
-        let examples = examples.weighted("evaluate", Some(sample_weight.into()))?;
-        pollster::block_on(self.evaluate_examples(examples, batch_size.into()))
+        let samples = Samples::new("evaluate", x.into(), y.into())?;
+        let samples = samples.weighted("evaluate", Some(sample_weight.into()))?;
+        pollster::block_on(self.evaluate_samples(samples, batch_size.into()))
     }
 
-    async fn evaluate_examples(&mut self, examples: Examples, batch_size: Option<usize>) -> Result<Logs> {
+    async fn evaluate_samples(&mut self, samples: Samples, batch_size: Option<usize>) -> Result<Logs> {
         self.compiled("evaluate")?;
-        let examples = self.for_losses("evaluate", examples)?;
-        let (outputs, pass) = self.run(Purpose::Evaluation, &examples, batch_size, "evaluate").await?;
+        let samples = self.for_losses("evaluate", samples)?;
+        let (outputs, pass) = self.run(Purpose::Evaluation, &samples, batch_size, "evaluate").await?;
         Ok(pass.logs(&outputs, pass.count()))
     }
 
@@ -112,12 +112,12 @@ impl Model {
         x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Vec<Tensor>> {
-        let examples = Examples::samples("predict", x.into())?;
-        self.build_rows(&examples)?;
-        let (outputs, _) = self.run(Purpose::Prediction, &examples, batch_size.into(), "predict").await?;
+        let samples = Samples::without_targets("predict", x.into())?;
+        self.build_rows(&samples)?;
+        let (outputs, _) = self.run(Purpose::Prediction, &samples, batch_size.into(), "predict").await?;
         let shapes = self.output_shapes();
         let tensors = outputs.into_iter().zip(shapes);
-        tensors.map(|(values, row)| Tensor::f32(&[&[examples.rows()], row].concat(), values)).collect()
+        tensors.map(|(values, row)| Tensor::f32(&[&[samples.rows()], row].concat(), values)).collect()
     }
 
     /// The device that the model runs on and why, such as `CPU, 2 threads, AVX2 (no GPU adapter was found)`.
@@ -146,14 +146,13 @@ impl Model {
     async fn run(
         &mut self,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch_size: Option<usize>,
         call: &str,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
-        let batch_size = batch_size.unwrap_or(BATCH_SIZE);
-        check_batch_size(call, batch_size)?;
+        let batch_size = samples.batch_size(call, batch_size)?;
         let mut session = self.start_session().await?;
-        let result = self.run_in(&mut session, purpose, examples, batch_size).await;
+        let result = self.run_in(&mut session, purpose, samples, batch_size).await;
         self.session = Some(session);
         result
     }
@@ -162,10 +161,10 @@ impl Model {
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch_size: usize,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
-        let pass = self.bind(session, purpose, examples, batch_size)?;
+        let pass = self.bind(session, purpose, samples, batch_size)?;
         if pass.loaded.changes {
             session.newer = Newer::Device;
         }
@@ -174,31 +173,33 @@ impl Model {
         Ok((outputs?, pass))
     }
 
-    /// The program for `purpose`, bound to `examples`.
+    /// The program for `purpose`, bound to `samples`.
     pub(super) fn bind(
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch_size: usize,
     ) -> Result<Pass> {
-        let (stored, max_batch) = (examples.stored(), batch_size.min(examples.rows()));
+        let (stored, max_batch) = (samples.stored(), batch_size.min(samples.rows()));
         let loaded = session.load(purpose, &stored, max_batch, || self.lower(purpose, &stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
-        Pass::new(session, loaded, reports, examples, batch_size)
+        Pass::new(session, loaded, reports, samples, batch_size)
     }
 
-    /// Builds the model for `examples` and brings the targets into the form that the losses compare.
-    pub(super) fn for_losses(&mut self, call: &str, examples: Examples) -> Result<Examples> {
-        self.build_rows(&examples)?;
+    /// Builds the model for `samples` and brings the targets into the form that the losses compare.
+    pub(super) fn for_losses(&mut self, call: &str, samples: Samples) -> Result<Samples> {
+        self.build_rows(&samples)?;
         match &self.compiled(call)?.goal {
-            Goal::Objectives(objectives) => examples.for_losses(call, objectives, &self.output_shapes()),
-            Goal::Custom(_) => examples.for_custom_step(call),
+            Goal::Objectives(objectives) => {
+                samples.in_form(call, &Form::of(objectives, &self.output_shapes()))
+            }
+            Goal::Custom(_) => samples.in_form(call, &Form::Custom),
         }
     }
 
-    pub(super) fn build_rows(&mut self, examples: &Examples) -> Result<()> {
-        self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())
+    pub(super) fn build_rows(&mut self, samples: &Samples) -> Result<()> {
+        self.build_for(&samples.input_rows())
     }
 
     async fn open(&self) -> Result<Session> {

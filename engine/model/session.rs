@@ -2,11 +2,12 @@
 
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
-use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
+use super::lower::{FROZEN, STATES, WEIGHTS};
 use super::network::Purpose;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Cost, Options, ProgramId, schedule};
+use crate::stream::Stored;
 use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.

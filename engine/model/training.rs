@@ -7,7 +7,6 @@ use super::history::{History, Logs};
 use super::network::Model;
 use super::pass::Pass;
 use super::session::{Newer, Session};
-use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
 use crate::tensor::Tensor;
@@ -170,7 +169,7 @@ impl<'a> Training<'a> {
         self.done = 0;
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
         if self.shuffle {
-            let order = permutation(self.pass.rows(), self.seed, self.model.epoch);
+            let order = self.pass.order(self.seed, self.model.epoch);
             self.session.engine().set_order(self.pass.binding, &order)?;
         }
         self.run_steps(callbacks).await?;
