@@ -1,7 +1,7 @@
 //! Training steps per second of whole models on random data, and products of square matrices, as the peers do them:
 //! `cargo bench --bench training -- WORKLOAD [DEVICE]`. WORKLOAD is `signs_cnn`, `fashion_mlp`, `fashion_mlp_256`,
 //! `lstm`, `xor`, or `matmul_N` (on the CPU); DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the
-//! three that follow counts.
+//! three that follow counts. With `profile` behind DEVICE, the time of each kernel follows.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -40,6 +40,10 @@ fn main() -> Result<()> {
     let seconds = median(receiver.try_iter().skip(1).collect());
     let rate = workload.samples.div_ceil(workload.batch) as f64 / seconds;
     println!("gradus-{device} {name} steps_per_s={rate:.2} first_step_s={first:.3} {}", peak_memory());
+    if arguments.get(2).is_some_and(|argument| argument == "profile") {
+        let (x, y) = workload.data(workload.batch)?;
+        println!("{}", model.profile(x, Some(y.into()), 50)?);
+    }
     Ok(())
 }
 

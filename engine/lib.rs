@@ -13,6 +13,9 @@
 //! # Ok::<(), gradus::Error>(())
 //! ```
 //!
+//! The guide in `docs/guide` goes from one neuron to recurrent networks; `docs/remedies.md` says what to do when something
+//! does not work.
+//!
 //! A [`Sequential`] of [`layers`] is lowered to a [`graph`], which is differentiated; the [`schedule`] makes a program
 //! of it, and [`gpu`] or [`cpu`] run that. Modules import downwards only:
 //!
@@ -28,6 +31,17 @@
 //! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |
 //! | [`stream`] | samples read from disk while the device computes |
 //! | [`graph`] | operations, shapes, differentiation |
+//!
+//! What happens is told to whoever subscribes by the crate [`tracing`]:
+//!
+//! | level | event | fields |
+//! | --- | --- | --- |
+//! | info | `device opened` | `device`: which, and why this one |
+//! | info | `epoch done` | `epoch`, counted from 0; `logs` |
+//! | debug | `program loaded` | `purpose`, `kernels`, `max_batch` |
+//! | debug | `pipelines compiled`, on a GPU | `new`: compiled now; `used`: in the program |
+//! | debug | `steps run` | `from`, `to`, `of`: the steps of the epoch |
+//! | trace | `steps submitted`, to a GPU | `steps` |
 #![warn(missing_docs)]
 
 pub mod cpu;
@@ -41,6 +55,7 @@ pub mod schedule;
 pub mod stream;
 pub mod train;
 
+mod cancellation;
 mod error;
 mod tensor;
 
@@ -49,12 +64,20 @@ mod tensor;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(all(doctest, feature = "cli"))]
+mod guide;
+
 #[cfg(test)]
 #[path = "../kernels-tests/mod.rs"]
 mod kernels_tests;
 
+pub use cancellation::CancellationToken;
 pub use error::{Error, Result};
 pub use layers::{Activation, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, MaxPooling2D};
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+pub use model::RunReport;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model::callbacks::TensorBoard;
 pub use model::callbacks::{
     CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN,
 };
@@ -63,8 +86,8 @@ pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{
-    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Sequential,
-    SharedLayer, Symbol, Tensors, Training,
+    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Predictor,
+    Sequential, SharedLayer, Symbol, Tensors, Training,
 };
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

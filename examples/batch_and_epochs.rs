@@ -132,7 +132,7 @@ fn write(trials: &[Trial], options: &Options) -> Result<()> {
     };
     let labels = ["batch size", "epochs"];
     let map = |name: &str, title: &str, value: fn(&Trial) -> f64, digits: usize| {
-        heat_map(&options.out.join(name), title, labels, &columns, &rows, &table(value), digits)
+        heat_map(options.out.join(name), title, labels, &columns, &rows, &table(value), digits)
     };
     map("accuracy.png", "Two spirals: test accuracy", |trial| trial.test, 3)?;
     map("seconds.png", "Two spirals: seconds", |trial| trial.seconds, 2)?;

@@ -88,13 +88,7 @@ fn flat(images: &Tensor) -> Result<Tensor> {
 }
 
 fn draw(history: &History, folder: &Path) -> Result<()> {
-    for name in ["loss", "accuracy"] {
-        let train = history.get(name).unwrap_or_default();
-        let validation = history.get(&format!("val_{name}")).unwrap_or_default();
-        let path = folder.join(format!("{name}.png"));
-        let curves = [("train", train.as_slice()), ("validation", validation.as_slice())];
-        gradus::model::plot::line_chart(&path, &format!("Fashion-MNIST: {name}"), name, &curves)?;
-    }
+    gradus::model::plot::history_charts(folder, "Fashion-MNIST", history)?;
     println!("Wrote loss.png and accuracy.png to {}", folder.display());
     Ok(())
 }

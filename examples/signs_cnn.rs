@@ -8,7 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use gradus::data::{load_signs, one_hot};
-use gradus::{Conv2D, Dense, Device, FitOptions, Flatten, History, MaxPooling2D, Sequential, Sgd};
+use gradus::model::plot;
+use gradus::{
+    Conv2D, Dense, Device, FitOptions, Flatten, History, Logs, MaxPooling2D, Sequential, Sgd, Tensor,
+};
 
 /// Trains the network of the course on SIGNS.
 #[derive(Parser)]
@@ -28,7 +31,7 @@ struct Options {
     /// What the first weights and the order of the images depend on
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Folder for model.h5, history.csv, loss.png and accuracy.png
+    /// Folder for model.h5, history.csv, report.html and pictures
     #[arg(long, default_value = "target/signs_cnn")]
     out: PathBuf,
 }
@@ -58,11 +61,22 @@ fn run(options: &Options) -> Result<()> {
     model.build(&train_x.shape()[1..])?;
     println!("{}", model.summary()?);
 
-    model.compile(Sgd::new(0.01), "categorical_crossentropy", &["accuracy"])?;
+    let metrics = ["accuracy", "confusion_matrix"];
+    model.compile(Sgd::new(0.01), "categorical_crossentropy", &metrics)?;
     let fit = FitOptions::new().epochs(options.epochs).batch_size(options.batch_size);
     let history = model.fit(train_x, train_y, fit.validation_data(&test_x, &test_y))?;
-    println!("Test: {}", model.evaluate(test_x, test_y, options.batch_size)?);
-    save(&mut model, &history, &options.out)
+    let test = model.evaluate(&test_x, &test_y, options.batch_size)?;
+    println!("Test: {test}");
+    save(&mut model, &history, &options.out)?;
+    let names: Vec<String> = data.classes.iter().map(|fingers| fingers.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    draw(&mut model, (&test_x, &data.test_y, &names), &test, &options.out)?;
+    let report =
+        model.report("SIGNS")?.option("epochs", options.epochs).option("batch size", options.batch_size);
+    let report = report.classes(&names).history(&history)?.evaluation("Test", &test)?;
+    report.write(options.out.join("report.html"))?;
+    println!("Wrote model.h5, history.csv, report.html and pictures to {}", options.out.display());
+    Ok(())
 }
 
 /// Two convolutions, one pooling, one layer of scores.
@@ -87,13 +101,24 @@ fn check_writable(folder: &Path) -> Result<()> {
 fn save(model: &mut Sequential, history: &History, folder: &Path) -> Result<()> {
     model.save_weights(folder.join("model.h5"))?;
     history.write_csv(folder.join("history.csv"))?;
-    for name in ["loss", "accuracy"] {
-        let train = history.get(name).unwrap_or_default();
-        let test = history.get(&format!("val_{name}")).unwrap_or_default();
-        let path = folder.join(format!("{name}.png"));
-        let curves = [("train", train.as_slice()), ("validation", test.as_slice())];
-        gradus::model::plot::line_chart(&path, &format!("SIGNS: {name}"), name, &curves)?;
-    }
-    println!("Wrote model.h5, history.csv, loss.png and accuracy.png to {}", folder.display());
+    plot::history_charts(folder, "SIGNS", history)?;
     Ok(())
+}
+
+/// What the network takes for what, what it looks for, and what it sees in the first test image.
+fn draw(
+    model: &mut Sequential,
+    (images, labels, names): (&Tensor, &Tensor, &[&str]),
+    test: &Logs,
+    folder: &Path,
+) -> Result<()> {
+    if let Some(counts) = test.table("confusion_matrix") {
+        plot::confusion_matrix(folder.join("confusion.png"), "SIGNS: test", counts, names)?;
+    }
+    let probabilities = model.predict(images, None)?;
+    let path = folder.join("misclassified.png");
+    plot::misclassified(path, "SIGNS: mistakes in the test", images, labels, &probabilities, names)?;
+    plot::filters(folder.join("filters.png"), "SIGNS: first convolution", &model.get_weights()?[0])?;
+    let maps = model.layer_output("conv2d", &images.slice_rows(0..1)?, None)?;
+    Ok(plot::feature_maps(folder.join("feature_maps.png"), "SIGNS: first convolution, first image", &maps)?)
 }

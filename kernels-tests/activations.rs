@@ -12,12 +12,12 @@ fn points() -> Vec<f32> {
     (0..70).map(|i| -100.0 + 200.0 * i as f32 / 69.0).collect()
 }
 
-const UNIT: f64 = 1.0 / (1 << 24) as f64;
+pub const UNIT: f64 = 1.0 / (1 << 24) as f64;
 /// The smallest normal number: what is below may be flushed to 0.
-const TINY: f64 = 1.2e-38;
+pub const TINY: f64 = 1.2e-38;
 
 /// Errors that a function makes of its own, in half units of the last place: the greatest of both executors.
-fn own_error(function: Unary) -> f64 {
+pub fn own_error(function: Unary) -> f64 {
     match function {
         Unary::Negate | Unary::Abs | Unary::Sign | Unary::Relu | Unary::Detach => 0.0,
         Unary::Exp | Unary::Expm1 | Unary::Sqrt => 8.0,

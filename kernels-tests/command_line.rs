@@ -70,8 +70,19 @@ fn a_training_goes_on_where_it_stopped() {
         let data = ["fit", "model.keras", "--x", "x.npy", "--y", "y.npy", "--batch-size", "4", "--seed", "3"];
         json(&at, &[&data[..], &["--epochs", epochs, "--save", save], more].concat())
     };
-    assert_eq!(fit("5", "whole.keras", &["--plots", "plots"])["epochs"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        fit("5", "whole.keras", &["--plots", "plots", "--report", "run.html"])["epochs"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
     assert!(at.join("plots/loss.png").exists() && at.join("plots/mean_absolute_error.png").exists());
+    let report = std::fs::read_to_string(at.join("run.html")).unwrap();
+    assert!(
+        report.contains("Total params: 21") && report.contains("<td class=\"number\">5</td>"),
+        "{report}"
+    );
     fit("2", "parts.keras", &["--history", "h.csv", "--resume"]);
     fit("5", "parts.keras", &["--history", "h.csv", "--resume"]);
     let weights = |file: &str| Model::load(at.join(file)).unwrap().get_weights().unwrap();
@@ -84,6 +95,18 @@ fn a_training_goes_on_where_it_stopped() {
         found["loss"].is_number() && found["mae"].is_number() || found["mean_absolute_error"].is_number(),
         "{found}"
     );
+}
+
+#[test]
+fn without_a_terminal_progress_is_plain_lines() {
+    let (_directory, at) = folder();
+    let output = gradus(&at, &["fit", "model.keras", "--x", "x.npy", "--y", "y.npy", "--epochs", "2"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["Device: CPU", "Epoch 1/2", "Epoch 2/2", "1/1 - "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let is_plain = |bytes: &[u8]| !bytes.contains(&0x1b) && !bytes.contains(&b'\r');
+    assert!(is_plain(text.as_bytes()) && is_plain(&output.stderr), "{text:?}");
 }
 
 #[test]

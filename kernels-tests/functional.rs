@@ -4,8 +4,11 @@ use serde_json::Value;
 
 use super::golden::{uniform, word};
 use crate::error::Result;
-use crate::layers::{Add, Average, Concatenate, Dense, Dot, Layer, Maximum, Minimum, Multiply, Subtract};
-use crate::model::{Device, FitOptions, Input, Logs, Model, Objective, SharedLayer, Symbol};
+use crate::layers::{
+    Add, Average, Bidirectional, Concatenate, Dense, Dot, Flatten, GRU, LSTM, Layer, Maximum, Minimum,
+    Multiply, Permute, Reshape, Subtract, TimeDistributed,
+};
+use crate::model::{Device, FitOptions, Input, Logs, Model, Objective, Sequential, SharedLayer, Symbol};
 use crate::tensor::Tensor;
 use crate::train::optimizers::Sgd;
 use crate::train::regularizers::Regularizer;
@@ -75,6 +78,44 @@ fn one_loss_of_two() -> Result<Case> {
     Ok(Case { model, x: vec![x], y: vec![y] })
 }
 
+fn products() -> Result<Case> {
+    let (x, y) = (Input::named("x", &[4, 3]), Input::named("y", &[5, 3]));
+    let vector = x.apply(Flatten::new()).apply(Dense::new(3));
+    let cube = y.apply(Reshape::new(&[5, 3, 1]));
+    let turned = y.apply(Permute::new(&[2, 1]));
+    let pairs = [
+        (&x, &y, Dot::new().axes(2, 2)),
+        (&x, &turned, Dot::new().axes(2, 1).normalize(true)),
+        (&vector, &y, Dot::new().axes(1, 2)),
+        (&x, &vector, Dot::new().axes(-1, -1).normalize(true)),
+        (&x, &cube, Dot::new().axes(2, -2)),
+        (&cube, &x, Dot::new().axes(2, 2)),
+    ];
+    let parts = pairs.map(|(a, b, dot)| Symbol::call(dot, [a, b]).apply(Flatten::new()));
+    let last = Symbol::call(Concatenate::new(), &parts).apply(Dense::new(2).name("last"));
+    let mut model = Model::new([&x, &y], [&last])?;
+    model.compile(Sgd::new(0.01), "mean_squared_error", &[])?;
+    let x = vec![numbers(10, &[SAMPLES, 4, 3], 1.0), numbers(11, &[SAMPLES, 5, 3], 1.0)];
+    Ok(Case { model, x, y: vec![numbers(22, &[SAMPLES, 2], 1.0)] })
+}
+
+fn states() -> Result<Case> {
+    let (x, y) = (Input::named("x", &[4, 3]), Input::named("y", &[5, 2]));
+    let encoded = Symbol::call_each(LSTM::new(4).return_state(true).name("encoder"), [&x]);
+    let decoder = LSTM::new(4).return_sequences(true).return_state(true).name("decoder");
+    let decoded = Symbol::call_each(decoder, [&y, &encoded[1], &encoded[2]]);
+    let both = Bidirectional::new(GRU::new(3)).merge_mode("none").name("both");
+    let both = Symbol::call_each(both, [&decoded[0]]);
+    let joined = Symbol::call(Concatenate::new(), [&both[0], &both[1], &decoded[1]]);
+    let value = joined.apply(Dense::new(1).name("value"));
+    let mut model = Model::new([&x, &y], [&value, &both[1].apply(Dense::new(2).name("last"))])?;
+    let distance = || Objective::new("mean_squared_error", &[]);
+    model.compile_each(Sgd::new(0.1), [distance()?, distance()?])?;
+    let x = vec![numbers(10, &[SAMPLES, 4, 3], 1.0), numbers(11, &[SAMPLES, 5, 2], 1.0)];
+    let y = vec![numbers(21, &[SAMPLES, 1], 1.0), numbers(22, &[SAMPLES, 2], 1.0)];
+    Ok(Case { model, x, y })
+}
+
 /// |found − expected| within 1e-5 of the norm of what is expected.
 fn check(found: &[f32], expected: &Value, what: &str) {
     let expected: Vec<f64> = expected.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
@@ -118,7 +159,9 @@ fn follows_keras(case: Case, golden: &Value, device: Device) -> Result<()> {
 
 fn all_follow_keras(device: &Device) -> Result<()> {
     let golden: Vec<Value> = serde_json::from_str(include_str!("keras/functional.json")).unwrap();
-    for (make, golden) in [two_outputs, merges, one_loss_of_two].into_iter().zip(&golden) {
+    let makes = [two_outputs, merges, one_loss_of_two, products, states];
+    assert_eq!(makes.len(), golden.len());
+    for (make, golden) in makes.into_iter().zip(&golden) {
         follows_keras(make()?, golden, device.clone())?;
     }
     Ok(())
@@ -177,6 +220,41 @@ fn files_hold_the_weights_of_functional_models() -> anyhow::Result<()> {
 }
 
 #[test]
+#[cfg(feature = "cpu")]
+fn layers_of_several_outputs_stand_last_in_a_row() -> Result<()> {
+    let lstm = || LSTM::new(3).return_state(true);
+    let build = |mut model: Sequential| model.build(&[4, 2]).map(|()| model);
+    let mut model = Model::from(build(Sequential::new().add(lstm()))?).device(Device::cpu());
+    assert_eq!(model.predict_each(numbers(1, &[2, 4, 2], 1.0), None)?.len(), 3);
+    assert!(model.summary()?.contains("[(None, 3), (None, 3), (None, 3)]"), "{}", model.summary()?);
+    assert_eq!(Model::from_config(&model.config()?)?.config()?, model.config()?);
+    build(Sequential::new().add(lstm()).add(Concatenate::new()))?;
+    let refused = |model: Sequential| build(model).unwrap_err().to_string();
+    let dense = refused(Sequential::new().add(lstm()).add(Dense::new(1)));
+    assert!(dense.contains("number of inputs is 3, expected 1: merge them first"), "{dense}");
+    let twice = refused(Sequential::new().add(lstm().return_sequences(true)).add(LSTM::new(3)));
+    assert!(twice.contains("expected 1: call the layer in a functional Model"), "{twice}");
+    let inner = refused(Sequential::new().add(TimeDistributed::new(lstm())));
+    assert!(inner.contains("a layer that gives one value"), "{inner}");
+    Ok(())
+}
+
+#[test]
+fn first_states_fit_the_layer() {
+    let (x, small, right) = (Input::new(&[4, 2]), Input::new(&[2]), Input::new(&[3]));
+    let refused = |layer: Box<dyn Layer>, inputs: &[&Symbol]| {
+        let output = Symbol::call(layer, inputs.iter().copied());
+        Model::new(inputs.iter().copied(), [&output]).unwrap_err().to_string()
+    };
+    let one = refused(LSTM::new(3).into(), &[&x, &right]);
+    assert!(one.contains("number of inputs is 2, expected 1, or 3 with first states"), "{one}");
+    let size = refused(LSTM::new(3).into(), &[&x, &small, &right]);
+    assert!(size.contains("[None, 2], expected [None, 3]"), "{size}");
+    let half = refused(Bidirectional::new(GRU::new(3)).into(), &[&x, &right]);
+    assert!(half.contains("expected 1, or 3 with first states of both directions"), "{half}");
+}
+
+#[test]
 fn what_no_model_can_be_is_refused() -> Result<()> {
     let message = |result: Result<Model>| result.map(|_| ()).unwrap_err().to_string();
     let (a, b) = (Input::named("a", &[4]), Input::new(&[3]));
@@ -184,7 +262,7 @@ fn what_no_model_can_be_is_refused() -> Result<()> {
     assert!(both(Dense::new(1).into()).contains("number of inputs is 2, expected 1: merge them first"));
     let add = both(Add::new().into());
     assert!(add.contains("layer \"add\" (Add)") && add.contains("[None, 3], expected [None, 4]"), "{add}");
-    assert!(both(Dot::new().into()).contains("two vectors of one length"));
+    assert!(both(Dot::new().into()).contains("[None, 3], expected 4 along axis 1, as [None, 4]"));
     assert!(both(Concatenate::new().axis(2).into()).contains("axis is 2, expected from 1 to 1"));
     let sum = |output: &Symbol| message(Model::new([&a], [output]));
     assert!(sum(&Symbol::call(Concatenate::new(), [&a, &b])).contains("which an output needs"));

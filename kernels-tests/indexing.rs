@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, Tensor};
 /// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
 type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
 
-const CASES: [(&str, Build); 17] = [
+const CASES: [(&str, Build); 18] = [
     ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
     ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
     ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
@@ -54,6 +54,16 @@ const CASES: [(&str, Build); 17] = [
     ("gather", |g, _, labels| {
         let table = table(g, &[5, 3])?;
         g.gather(table, labels)
+    }),
+    // Position 5 is no row of the table.
+    ("lookup", |g, x, _| {
+        let (table, shape) = (table(g, &[5, 1])?, g.shape(x).clone());
+        let place = g.iota(&shape, 1)?;
+        let found = g.gather(table, place)?;
+        let found = g.reshape(found, &shape)?;
+        let missing = g.compare(crate::graph::Comparison::NotEqual, found, found)?;
+        let (product, seven) = (g.multiply(x, found)?, g.constant(7.0));
+        g.select(missing, seven, product)
     }),
     ("scatter", |g, x, labels| {
         let rows = g.slice(x, &[Along::new(1, 0, 3), Along::new(2, 0, 2)])?;

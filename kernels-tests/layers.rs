@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::golden::{uniform, unpacked, word};
 use super::programs::{FUSED, Left, program, run, run_cpu, shared, steps};
+use crate::graph::Element::F32;
 use crate::graph::{Element, Graph, NodeId, Op, SEGMENT, VariableId};
 use crate::layers::{Context, Layer, Masking, Variables, from_config};
-use crate::tensor::Tensor;
+use crate::tensor::{Shape, Tensor};
 
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
@@ -59,6 +60,15 @@ impl Case {
         Tensor::f32(&shape, values).unwrap()
     }
 
+    /// The first states that the layer is called on besides.
+    fn first_states(&self) -> Vec<Tensor> {
+        let count = self.json["states_given"].as_u64().unwrap_or(0) as u32;
+        let units = self.json["weights"][1][1][0].as_u64().unwrap_or(0) as usize;
+        let shape = [self.batch(), units];
+        let state = |i| Tensor::f32(&shape, uniform(3 + i, shape.iter().product(), 1.0)).unwrap();
+        (0..count).map(state).collect()
+    }
+
     /// The layer's output and the gradients of Σ y·c: of the input as rows, of the weights as a variable.
     fn graph(&self) -> Graph {
         let mut graph = Graph::new();
@@ -67,10 +77,15 @@ impl Case {
         let x = graph.input("x", &self.sizes("input_shape"), element);
         let cotangent = graph.input("cotangent", &self.sizes("y_shape"), Element::F32);
         let training = self.json["training"] == true;
+        let first_states: Vec<NodeId> =
+            self.first_states().iter().map(|state| graph.input("state", &state.shape()[1..], F32)).collect();
         let mut context = Context::new(&mut graph, training, Variables { learning, frozen, states });
         let masked = !self.json["masked"].is_null();
-        let input = if masked { context.apply(&Masking::new(), x).unwrap() } else { x };
-        let y = context.apply(self.layer.as_ref(), input).unwrap();
+        let mut inputs = vec![if masked { context.apply(&Masking::new(), x).unwrap() } else { x }];
+        inputs.extend(&first_states);
+        let weights = context.declare(self.layer.as_ref(), &[&self.sizes("input_shape")]).unwrap();
+        let outputs = context.call(self.layer.as_ref(), weights, &inputs).unwrap();
+        let y = side_by_side(context.graph, &outputs);
         let updates = context.updates().to_vec();
         graph.output("y", y).unwrap();
         let weights = parameters(&graph, learning);
@@ -78,9 +93,10 @@ impl Case {
         let loss = graph.sum_all(terms).unwrap();
         let mut targets = weights.clone();
         targets.extend((element == Element::F32).then_some(x));
+        targets.extend(&first_states);
         let mut gradients = graph.gradients(loss, &targets).unwrap();
-        if element == Element::F32 {
-            graph.output("input_gradient", gradients.pop().unwrap()).unwrap();
+        for gradient in gradients.drain(weights.len()..) {
+            graph.output("gradient", gradient).unwrap();
         }
         if !weights.is_empty() {
             let packed = graph.pack(learning, &gradients).unwrap();
@@ -116,6 +132,9 @@ impl Case {
             let gradient = &found.outputs[1];
             self.compare(&format!("{what}: gradient of the input"), gradient, &self.json["input_gradient"]);
         }
+        for (i, gradient) in self.json["state_gradients"].as_array().into_iter().flatten().enumerate() {
+            self.compare(&format!("{what}: gradient of state {i}"), &found.outputs[2 + i], gradient);
+        }
         let expected = |key: &str| self.json[key].as_array().unwrap().clone();
         for (variable, key) in [(0, "weight_gradients"), (2, "states")] {
             let own: Vec<_> =
@@ -142,6 +161,19 @@ impl Case {
     }
 }
 
+/// All outputs of a layer as one, sample by sample; a lone one as it is.
+fn side_by_side(graph: &mut Graph, outputs: &[NodeId]) -> NodeId {
+    if let [only] = outputs {
+        return *only;
+    }
+    let flat = |graph: &mut Graph, output: NodeId| {
+        let row = graph.shape(output).count().factor;
+        graph.reshape(output, &Shape::batched(&[row])).unwrap()
+    };
+    let rows: Vec<NodeId> = outputs.iter().map(|&output| flat(graph, output)).collect();
+    graph.concat(&rows, 1).unwrap()
+}
+
 /// The parameters that lie in `variable`.
 fn parameters(graph: &Graph, variable: VariableId) -> Vec<NodeId> {
     let own = |id: &NodeId| matches!(graph.node(*id).op, Op::Parameter(p) if graph.parameters[p.0].variable == variable);
@@ -166,12 +198,18 @@ fn layers_give_what_keras_gives() {
         let keras = case.json["weights"].as_array().unwrap().iter().map(|w| w[1].clone());
         let keras: Vec<Vec<usize>> = keras.map(|s| serde_json::from_value(s).unwrap()).collect();
         assert_eq!(own, keras, "{}: shapes of the weights", case.what());
-        assert_eq!(case.layer.output_shape(&case.sizes("input_shape")).unwrap(), case.sizes("y_shape"));
+        let (sequence, states) = (case.sizes("input_shape"), case.first_states());
+        let inputs = std::iter::once(sequence.as_slice()).chain(states.iter().map(|s| &s.shape()[1..]));
+        let shapes = case.layer.output_shapes(&inputs.collect::<Vec<_>>()).unwrap();
+        let several = serde_json::from_value(case.json["y_shapes"].clone());
+        let expected: Vec<Vec<usize>> = several.unwrap_or_else(|_| vec![case.sizes("y_shape")]);
+        assert_eq!(shapes, expected, "{}: shapes of the outputs", case.what());
         let (graph, batch) = (case.graph(), case.batch());
         let count = batch * case.sizes("y_shape").iter().product::<usize>();
         let cotangent =
             Tensor::f32(&[vec![batch], case.sizes("y_shape")].concat(), uniform(2, count, 1.0)).unwrap();
-        let (data, start, steps) = ([case.samples(), cotangent], case.start(&graph), steps(&[batch], &[]));
+        let data = [vec![case.samples(), cotangent], states].concat();
+        let (start, steps) = (case.start(&graph), steps(&[batch], &[]));
         case.check("CPU", &graph, &run_cpu(&graph, FUSED, &data, (&[], &steps), &start));
         if let Some(gpu) = shared() {
             let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -6,7 +6,11 @@ mod activations;
 mod conv;
 mod custom_step;
 mod differences;
+#[cfg(feature = "cpu")]
+mod events;
 mod executor;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod faults;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod files;
 mod functional;
@@ -14,6 +18,8 @@ mod golden;
 mod gradients;
 mod graph;
 // The benches use all of it.
+#[cfg(feature = "cpu")]
+mod error_bounds;
 #[allow(dead_code)]
 mod harness;
 mod indexing;
@@ -22,12 +28,19 @@ mod losses;
 mod matmul;
 mod metrics;
 mod optimizers;
+mod options;
 mod programs;
 mod random_graphs;
+#[cfg(feature = "cpu")]
+mod random_models;
 mod regions;
 mod shaders;
 mod signs_epoch;
 mod streaming;
+#[cfg(all(feature = "cpu", feature = "plots"))]
+mod tensorboard;
+#[cfg(feature = "cpu")]
+mod threads;
 mod trajectories;
 mod variables;
 mod weighting;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::Device;
 use crate::cpu::plain::{Feed, Plain};
 use crate::gpu::Engine;
 use crate::gpu::adapter::Choice;
@@ -30,6 +31,13 @@ pub fn engine() -> Option<Engine> {
             None
         }
     }
+}
+
+/// The devices that models run on here: the CPU, and the adapter under test if there is one.
+pub fn devices() -> Vec<Device> {
+    let backend = std::env::var("GRADUS_TEST_BACKEND").unwrap_or("vulkan".to_string());
+    let gpu = shared().map(|_| Device::parse(&backend).unwrap());
+    std::iter::once(Device::cpu()).chain(gpu).collect()
 }
 
 /// The engine that tests share if they leave its settings alone.

@@ -43,7 +43,7 @@ fn trained(device: &Device, data: &Dataset) -> Result<(Vec<u32>, Vec<f64>)> {
     let (training, validation) = data.split(0.25)?;
     let mut model = model(device)?;
     let options = quiet().class_weight(&[(1, 2.0)]).validation_data(&validation, ());
-    let history = model.fit(&training.batch(4), (), options)?;
+    let history = model.fit(training.batch(4), (), options)?;
     let weights = model.get_weights()?;
     let bits = weights.iter().flat_map(|w| w.to_f32()).map(f32::to_bits).collect();
     Ok((bits, ["loss", "val_loss"].iter().flat_map(|name| history.get(name).unwrap()).collect()))

@@ -1,11 +1,12 @@
 //! `gradus fit`
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use gradus::model::plot::line_chart;
-use gradus::{CSVLogger, FitOptions, History, Model};
+use gradus::model::plot::history_charts;
+use gradus::{CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Training};
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all};
@@ -66,12 +67,18 @@ pub struct Fit {
     /// Where the trained model goes: .keras or .h5
     #[arg(long, value_name = "MODEL")]
     save: Option<PathBuf>,
+    /// Epochs between two saves of the model, so that --resume has something to go on from; 0 is never before the end
+    #[arg(long, default_value_t = 1, requires = "save", value_name = "N")]
+    save_every: usize,
     /// Where loss and metrics go, a row for each epoch
     #[arg(long, value_name = "FILE.csv")]
     history: Option<PathBuf>,
     /// Folder for a picture of each curve
     #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
+    /// A page of HTML on the run: summary, curves, confusion matrices, filters, options, environment
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all: with the optimizer, loss and
     /// metrics of that run, whatever is given here
     #[arg(long, requires = "save")]
@@ -129,8 +136,12 @@ impl Fit {
         if !quiet {
             println!("Device: {}", model.describe_device()?);
         }
-        let options = self.options(if resumed { done } else { 0 }, quiet)?;
+        let first = if resumed { done } else { 0 };
+        let options = self.options(first, quiet)?;
         let history = model.fit(self.samples.read()?, read_all(&self.y, 1.0)?, options)?;
+        if history.is_cancelled() {
+            return Ok(self.interrupted(first..first + model.trained_epochs() - done, resumed));
+        }
         let mut written = Vec::new();
         if let Some(path) = &self.save {
             model.save(path)?;
@@ -138,12 +149,55 @@ impl Fit {
         }
         written.extend(self.history.clone());
         if let Some(folder) = &self.plots {
-            written.extend(draw(&history, folder)?);
+            written.extend(draw(&self.title(), &history, folder)?);
+        }
+        if let Some(path) = &self.report {
+            self.report(&mut model, &history)?.write(path)?;
+            written.push(path.clone());
         }
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         let text = if files.is_empty() { String::new() } else { format!("Wrote {}", files.join(", ")) };
         let epochs: Vec<Value> = history.epochs().iter().map(logs).collect();
         Ok(Output::new(text, json!({ "epochs": epochs, "files": files })))
+    }
+
+    /// What pictures and report call the run.
+    fn title(&self) -> String {
+        self.save.as_deref().unwrap_or(self.model.path()).display().to_string()
+    }
+
+    fn report(&self, model: &mut Model, history: &History) -> Result<RunReport> {
+        let mut report =
+            model.report(&self.title())?.option("epochs", self.epochs).option("batch size", self.batch_size);
+        report = report.option("shuffle", !self.no_shuffle).option("x", self.samples.files().join(", "));
+        report = report.option("y", self.y.join(", "));
+        if let Some(seed) = self.seed {
+            report = report.option("seed", seed);
+        }
+        Ok(report.history(history)?)
+    }
+
+    /// What Ctrl-C leaves, and how to go on from there.
+    fn interrupted(&self, epochs: std::ops::Range<usize>, resumed: bool) -> Output {
+        let again = std::env::args().map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
+        let mut again = again.collect::<Vec<_>>().join(" ");
+        let (saved, kept) = match &self.save {
+            Some(path) if resumed || self.saves_in(&epochs) => {
+                again += if self.resume { "" } else { " --resume" };
+                (true, format!("the epochs up to the last save are in {}", path.display()))
+            }
+            _ => (false, "nothing was saved".to_string()),
+        };
+        let text = format!("Interrupted in epoch {}; {kept}. To go on:\n{again}", epochs.end + 1);
+        let json =
+            json!({ "interrupted": true, "trained_epochs": epochs.end, "saved": saved, "resume": again });
+        Output { text, json, code: ExitCode::from(130) }
+    }
+
+    /// Whether the model is saved in one of `epochs`.
+    fn saves_in(&self, epochs: &std::ops::Range<usize>) -> bool {
+        let every = self.save_every;
+        self.save.is_some() && every > 0 && epochs.end / every > epochs.start / every
     }
 
     /// The compiled model, and whether it goes on from an earlier run.
@@ -175,6 +229,7 @@ impl Fit {
             .batch_size(self.batch_size)
             .shuffle(!self.no_shuffle)
             .validation_split(self.validation_split.unwrap_or(0.0))
+            .cancel_on(CancellationToken::on_interrupt()?)
             .verbose(if quiet { 0 } else { 1 });
         if !self.val_x.is_empty() {
             let x = self.samples.read_others(&self.val_x)?;
@@ -186,30 +241,22 @@ impl Fit {
         if let Some(path) = &self.history {
             options = options.callback(CSVLogger::new(path).append(done > 0));
         }
+        // Behind the history: what is saved there twice gives way to the model's epoch, not the other way.
+        if let Some(path) = self.save.clone().filter(|_| self.save_every > 0) {
+            let every = self.save_every;
+            let save = move |epoch: usize, training: &mut Training<'_>| {
+                if (epoch + 1).is_multiple_of(every) { training.save(&path) } else { Ok(()) }
+            };
+            options =
+                options.callback(LambdaCallback::new().on_epoch_end(move |n, _, training| save(n, training)));
+        }
         Ok(options)
     }
 }
 
 /// A picture for each number of the history, training and validation in one.
-fn draw(history: &History, folder: &Path) -> Result<Vec<PathBuf>> {
+fn draw(title: &str, history: &History, folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("--plots {}: cannot be made", folder.display()))?;
-    let names = history
-        .epochs()
-        .first()
-        .map(|logs| logs.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>());
-    let names = names.unwrap_or_default();
-    let mut written = Vec::new();
-    for name in names.iter().filter(|name| !name.starts_with("val_")) {
-        let train = history.get(name).unwrap_or_default();
-        let validation = history.get(&format!("val_{name}")).unwrap_or_default();
-        let mut curves = vec![("train", train.as_slice())];
-        if !validation.is_empty() {
-            curves.push(("validation", validation.as_slice()));
-        }
-        let path = folder.join(format!("{name}.png"));
-        line_chart(&path, name, name, &curves)?;
-        written.push(path);
-    }
-    Ok(written)
+    Ok(history_charts(folder, title, history)?)
 }

@@ -10,6 +10,7 @@ mod model;
 mod output;
 mod predict;
 mod profile;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 /// Trains, runs and converts neural networks on any GPU, from files that Keras writes and reads.
 ///
-/// Exit code 0: done; 1: it failed, and the message on standard error says why; 2: wrong usage.
+/// Exit code 0: done; 1: it failed, and the message on standard error says why; 2: wrong usage; 130: ended by Ctrl-C.
 #[derive(Parser)]
 #[command(name = "gradus", version)]
 struct Arguments {
@@ -46,6 +47,8 @@ enum Command {
     Convert(convert::Convert),
     /// The time of each kernel of a model, against its arithmetic and its bytes
     Profile(profile::Profile),
+    /// The fastest tile for each product and convolution on the present adapter, by trying all
+    Tune(Box<tune::Tune>),
     /// Compares a model on its device with f64, and its gradients with finite differences
     Check(check::Check),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Fit(fit) => fit.run(arguments.json),
         Command::Convert(convert) => convert.run(),
         Command::Profile(profile) => profile.run(),
+        Command::Tune(tune) => tune.run(),
         Command::Check(check) => check.run(),
     };
     match done.and_then(|output| output.print(arguments.json).map(|()| output.code)) {

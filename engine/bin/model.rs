@@ -1,6 +1,6 @@
 //! The model that a command works on, and its data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -28,9 +28,14 @@ impl DeviceName {
     /// `model` on this device.
     pub fn take(&self, model: Model) -> Result<Model> {
         Ok(match &self.device {
-            Some(name) => model.device(Device::parse(name)?),
+            Some(name) => model.device(Device::parse(name)?.tuned_by_environment()?),
             None => model,
         })
+    }
+
+    /// The name given, if one was.
+    pub fn name(&self) -> Option<&str> {
+        self.device.as_deref()
     }
 }
 
@@ -42,6 +47,11 @@ impl ModelFile {
             model.load_weights(weights)?;
         }
         Ok(model)
+    }
+
+    /// Where the model is.
+    pub fn path(&self) -> &Path {
+        &self.model
     }
 
     /// The model on `device`.
@@ -71,6 +81,11 @@ impl Samples {
     /// All inputs.
     pub fn read(&self) -> Result<Vec<Tensor>> {
         self.read_others(&self.x)
+    }
+
+    /// The names of the files.
+    pub fn files(&self) -> &[String] {
+        &self.x
     }
 
     /// Those of other files, taken in the same way.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::awake;
 use super::kernels::Level;
 use super::memory::{Arena, Context, OutputBuffer};
 use super::packs::Packs;
 use super::prepare::Prepared;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{Input, SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
@@ -76,6 +78,24 @@ impl Engine {
         };
         let threads = self.pool.current_num_threads();
         format!("CPU, {threads} thread{}, {level}", if threads == 1 { "" } else { "s" })
+    }
+
+    /// Bytes of the variables and of the programs loaded.
+    pub fn held(&self) -> u64 {
+        let variables: usize = self.variables.iter().map(Arena::len).sum();
+        let programs: u64 =
+            self.programs.iter().flatten().map(|loaded| Self::bytes(&loaded.program, 0, 0)).sum();
+        variables as u64 * 4 + programs
+    }
+
+    /// Bytes that `program` takes, with the outputs of `steps` steps over `rows` samples, which stay where they are.
+    pub fn bytes(program: &Program, rows: usize, steps: usize) -> u64 {
+        let gradients: usize = program.gradients.iter().map(|&(_, words)| words).sum();
+        let outputs = program.graph.outputs.iter().map(|output| {
+            let Dim { factor, batch } = program.graph.shape(output.node).count();
+            factor * if batch { rows } else { steps }
+        });
+        (program.activation_words + gradients + outputs.sum::<usize>() + rows) as u64 * 4
     }
 
     /// Makes the variables of a model, filled with zeros. Those that exist with the same size keep their values.
@@ -209,19 +229,37 @@ impl Engine {
     /// If the binding does not exist, a step lies outside of its data, its outputs or the program's batch, or streamed
     /// data cannot be read.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
+    }
+
+    /// Runs steps one after the other until they are done or `token` is cancelled, and returns how many were run.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
         let binding = find_mut(&mut self.bindings, binding.0, "Engine::run", "binding")?;
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
         steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
         let variables = &self.variables;
         if matches!(binding.data, Data::Resident(_)) {
-            self.pool.install(|| steps.iter().for_each(|step| loaded.step(binding, step, variables)));
-            return Ok(());
+            return Ok(awake::lead(&self.pool, || {
+                let wanted = steps.iter().take_while(|_| !token.is_cancelled());
+                wanted.map(|step| loaded.step(binding, step, variables)).count()
+            }));
         }
-        for step in steps {
+        for (done, step) in steps.iter().enumerate() {
+            if token.is_cancelled() {
+                return Ok(done);
+            }
             binding.take(step)?;
-            self.pool.install(|| loaded.step(binding, step, variables));
+            awake::lead(&self.pool, || loaded.step(binding, step, variables));
         }
-        Ok(())
+        Ok(steps.len())
     }
 
     /// Runs `step` and returns the seconds that each kernel took.
@@ -239,7 +277,7 @@ impl Engine {
             kernel.run(&context);
             start.elapsed().as_secs_f64()
         };
-        Ok(self.pool.install(|| {
+        Ok(awake::lead(&self.pool, || {
             loaded.packs.fill(&context);
             loaded.kernels.iter().map(time).collect()
         }))

@@ -5,7 +5,11 @@ pub mod plain;
 #[cfg(feature = "cpu")]
 mod anchor;
 #[cfg(feature = "cpu")]
+mod awake;
+#[cfg(feature = "cpu")]
 mod engine;
+#[cfg(feature = "cpu")]
+mod free_memory;
 #[cfg(feature = "cpu")]
 pub(crate) mod kernels;
 #[cfg(feature = "cpu")]
@@ -27,3 +31,5 @@ mod walk;
 
 #[cfg(feature = "cpu")]
 pub use engine::Engine;
+#[cfg(feature = "cpu")]
+pub(crate) use free_memory::free_memory;

@@ -66,7 +66,7 @@ impl Prepared {
 }
 
 /// Work (elements times passes over them) under which waking threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 17;
+const WORTH_THREADS: usize = 1 << 15;
 
 /// Calls `body` with each number below `count`, on threads if the work of all is worth it.
 pub(super) fn for_each(count: usize, work: usize, body: impl Fn(usize) + Sync + Send) {
@@ -74,7 +74,7 @@ pub(super) fn for_each(count: usize, work: usize, body: impl Fn(usize) + Sync + 
     if work < WORTH_THREADS || count < 2 {
         (0..count).for_each(body);
     } else {
-        (0..count).into_par_iter().with_min_len(8).for_each(body);
+        (0..count).into_par_iter().with_min_len(2).for_each(body);
     }
 }
 

@@ -73,6 +73,9 @@ impl StandardScaler {
     }
 
     /// [`fit`](Self::fit) and [`transform`](Self::transform) on the same data.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit).
     pub fn fit_transform(x: &Tensor) -> Result<(Self, Tensor)> {
         let scaler = Self::fit(x)?;
         let scaled = scaler.transform(x)?;

@@ -43,6 +43,9 @@ impl File {
     }
 
     /// Opens a file held in memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the bytes are no HDF5 file, or fewer than it says.
     pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self> {
         let name = name.as_ref();
         let inner = ::hdf5::File::from_bytes(bytes).map_err(|error| not_hdf5(name, &error))?;

@@ -54,22 +54,24 @@ impl Loaded {
             .zip(pipelines)
             .map(|(Shader { bindings, grid, .. }, pipeline)| Dispatch { pipeline, bindings, grid })
             .collect();
-        let loaded = Self { program, dispatches, activations, gradients };
-        loaded.check_ranges(device)?;
-        Ok(loaded)
+        Ok(Self { program, dispatches, activations, gradients })
     }
+}
 
-    fn check_ranges(&self, device: &Device) -> Result<()> {
-        let limit = device.binding_limit();
-        for (_, resource) in self.dispatches.iter().flat_map(|d| &d.bindings) {
-            let Resource::Range { count, .. } = resource else { continue };
-            let bytes = count.at(self.program.max_batch) as u64 * 4;
-            if bytes > limit {
-                let problem = format!("a tensor of {bytes} bytes is over the adapter's limit of {limit}");
-                return Err(device.error(problem, "use a smaller batch or model, or the device cpu"));
-            }
-        }
-        Ok(())
+#[cfg(test)]
+impl Loaded {
+    /// All that kernels write.
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        std::iter::once(&self.activations).chain(self.gradients.values())
+    }
+}
+
+#[cfg(test)]
+impl Bound {
+    /// All that kernels read or write.
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        let outputs = self.outputs.iter().map(|(buffer, _)| buffer);
+        outputs.chain(std::iter::once(&self.data.order)).chain(self.data.buffers())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::tensor::{Tensor, Values};
 const UPLOAD: usize = 64 << 20;
 
 /// Bytes of a streamed data set's rows on the device.
-const RING: u64 = 64 << 20;
+pub(super) const RING: u64 = 64 << 20;
 
 /// The data sets of one binding, and the order in which their rows are read.
 pub struct DataSets {
@@ -61,7 +61,7 @@ impl DataSets {
         let rows = ahead.rows();
         let stored: Vec<(Stored, usize)> = ahead.columns().iter().map(|c| (c.clone(), rows)).collect();
         check(inputs, &stored)?;
-        let ring = ring_rows(device, ahead.columns(), max_batch, limit)?;
+        let ring = ring_rows(device, ahead.columns(), max_batch, limit)?.min(rows.max(max_batch));
         let mut buffers = Vec::new();
         for (input, column) in inputs.iter().zip(ahead.columns()) {
             let kept = (ring * column.row_bytes()) as u64;
@@ -98,6 +98,12 @@ impl DataSets {
     /// The buffer of input number `i`.
     pub fn buffer(&self, i: usize) -> &wgpu::Buffer {
         &self.buffers[i]
+    }
+
+    /// The rows of all inputs.
+    #[cfg(test)]
+    pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        self.buffers.iter()
     }
 
     /// Lets position i be row `order[i]`.

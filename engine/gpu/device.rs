@@ -1,5 +1,6 @@
 //! The open device: buffers, errors caught instead of panics, and waiting.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{self, Choice};
@@ -20,13 +21,16 @@ pub struct Counters {
     pub pipelines: u64,
     /// Bytes copied back to the host.
     pub bytes_read: u64,
+    /// Bytes of the device's memory in use now, where the backend counts them.
+    pub bytes_held: Option<u64>,
 }
 
 impl std::fmt::Display for Counters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { submissions, dispatches, buffers, bind_groups, pipelines, bytes_read } = self;
+        let Self { submissions, dispatches, buffers, bind_groups, pipelines, bytes_read, bytes_held } = self;
         write!(f, "{submissions} submissions, {dispatches} dispatches, {bytes_read} bytes read back; ")?;
-        write!(f, "made {buffers} buffers, {bind_groups} bind groups, {pipelines} pipelines")
+        write!(f, "made {buffers} buffers, {bind_groups} bind groups, {pipelines} pipelines")?;
+        bytes_held.map_or(Ok(()), |bytes| write!(f, "; holds {bytes} bytes of memory"))
     }
 }
 
@@ -36,8 +40,20 @@ pub struct Device {
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
+    /// Bytes of the adapter's own memory, where the driver tells.
+    pub memory: Option<u64>,
     counters: Mutex<Counters>,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
+    /// Whether memory has run out since the last look.
+    exhausted: Arc<AtomicBool>,
+}
+
+/// Why nothing that follows on a device can be trusted.
+enum Failure {
+    /// The driver has given it up.
+    Lost(String),
+    /// Something was asked that it cannot do.
+    Invalid(String),
 }
 
 impl Device {
@@ -59,20 +75,16 @@ impl Device {
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|problem| {
             Error::device(adapter::describe(&info), problem, "update the driver, or use another device")
         })?;
-        let failure = Arc::new(Mutex::new(None));
-        let (uncaptured, lost) = (failure.clone(), failure.clone());
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&uncaptured, error.to_string())));
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                note(&lost, format!("the device was lost: {message}"));
-            }
-        });
-        Ok(Self { device, queue, info, limits, counters: Mutex::default(), failure })
+        let (failure, exhausted) = (Arc::default(), Arc::default());
+        listen(&device, &failure, &exhausted);
+        let memory = super::room::memory(adapter);
+        Ok(Self { device, queue, info, limits, memory, counters: Mutex::default(), failure, exhausted })
     }
 
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let counters = *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Counters { bytes_held: self.held(), ..counters }
     }
 
     /// Counts what was done.
@@ -82,11 +94,27 @@ impl Device {
 
     /// The first error since the device was opened; it stays, for nothing that follows can be trusted.
     pub fn check(&self) -> Result<()> {
+        if self.exhausted.swap(false, Ordering::Relaxed) {
+            return Err(self.error("it has run out of memory", "try a smaller batch, or the device cpu"));
+        }
         let failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match failure.as_ref() {
             None => Ok(()),
-            Some(problem) => Err(self.error(problem, "try a smaller batch, or the device cpu")),
+            Some(Failure::Lost(problem)) => {
+                let problem = format!("the device was lost, and what was not read back from it: {problem}");
+                let remedy = "fit again from the model as it was last saved; if it happens again, update the driver, \
+                              try a smaller batch, or the device cpu";
+                Err(self.error(problem, remedy))
+            }
+            Some(Failure::Invalid(problem)) => {
+                Err(self.error(problem, "try a smaller batch, or the device cpu"))
+            }
         }
+    }
+
+    /// Whether nothing works on it any more.
+    pub fn is_broken(&self) -> bool {
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
     }
 
     /// An error of this device.
@@ -111,14 +139,28 @@ impl Device {
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let buffer = self.device.create_buffer(&descriptor);
+        if self.exhausted.swap(false, Ordering::Relaxed) {
+            let held =
+                self.held().map_or(String::new(), |held| format!(", of which gradus holds {held} here"));
+            let problem = format!("{label} needs {bytes} bytes, and its memory is used up{held}");
+            return Err(self.error(problem, "use a smaller batch or model, or the device cpu"));
+        }
         self.check()?;
         Ok(buffer)
+    }
+
+    /// Bytes of memory taken on this device by now, where the backend counts them.
+    pub fn held(&self) -> Option<u64> {
+        self.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
 
     /// A buffer that kernels read and write.
     pub fn storage(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        self.buffer(label, bytes, usage)
+        #[cfg(not(test))]
+        return self.buffer(label, bytes, usage);
+        #[cfg(test)]
+        super::canaries::guarded(self, label, bytes, usage)
     }
 
     /// A buffer that the host reads.
@@ -166,7 +208,39 @@ impl Device {
     }
 }
 
-fn note(failure: &Mutex<Option<String>>, problem: String) {
-    let mut slot = failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    slot.get_or_insert(problem);
+/// Notes what goes wrong on `device`, instead of wgpu's panic.
+fn listen(device: &wgpu::Device, failure: &Arc<Mutex<Option<Failure>>>, exhausted: &Arc<AtomicBool>) {
+    let (uncaptured, lost, exhausted) = (failure.clone(), failure.clone(), exhausted.clone());
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| match error {
+        wgpu::Error::OutOfMemory { .. } => exhausted.store(true, Ordering::Relaxed),
+        other => note(&uncaptured, Failure::Invalid(other.to_string())),
+    }));
+    device.set_device_lost_callback(move |reason, message| {
+        note(&lost, Failure::Lost(format!("{reason:?}, {message}")));
+    });
+}
+
+/// Keeps the first failure; only that the device was lost says more than what followed from it.
+fn note(slot: &Mutex<Option<Failure>>, failure: Failure) {
+    let mut slot = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if matches!((slot.as_ref(), &failure), (None, _) | (Some(Failure::Invalid(_)), Failure::Lost(_))) {
+        *slot = Some(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What wgpu refuses is an error of every later call: no test that goes on with it passes.
+    #[test]
+    fn validation_errors_are_errors() -> Result<()> {
+        let Ok(device) = pollster::block_on(Device::open(&Choice::Gpu)) else { return Ok(()) };
+        device.storage("good", 16)?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::MAP_READ;
+        let problem = device.buffer("bad", 16, usage).unwrap_err().to_string();
+        assert!(problem.contains("MAP_READ"), "{problem}");
+        assert!(device.check().is_err() && device.is_broken() && device.storage("good", 16).is_err());
+        Ok(())
+    }
 }

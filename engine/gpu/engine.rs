@@ -9,10 +9,12 @@ use super::device::{Counters, Device};
 use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
 use super::profile::profile;
+use super::room;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
-use crate::stream::{InMemory, ReadAhead};
+use crate::stream::{InMemory, ReadAhead, Volume};
 use crate::tensor::Tensor;
 
 /// Batches of data too large for the device that are gathered before they are needed.
@@ -58,6 +60,11 @@ impl Engine {
         adapter::describe(&self.device.info)
     }
 
+    /// The driver's name and version.
+    pub fn driver(&self) -> String {
+        format!("{} {}", self.device.info.driver, self.device.info.driver_info).trim().to_string()
+    }
+
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         adapter::is_software(&self.device.info)
@@ -66,6 +73,40 @@ impl Engine {
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
         self.device.counters()
+    }
+
+    /// Whether the device has failed so that nothing works on it any more.
+    pub fn is_broken(&self) -> bool {
+        self.device.is_broken()
+    }
+
+    /// Takes the device away, as a driver does that has hung.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.device.device.destroy();
+    }
+
+    /// Bytes of memory that this engine holds, where the backend counts them.
+    pub fn held(&self) -> Option<u64> {
+        self.device.held()
+    }
+
+    /// Bytes of the adapter's own memory, where the driver tells.
+    pub fn memory(&self) -> Option<u64> {
+        self.device.memory
+    }
+
+    /// Whether the adapter's bindings can hold what `program` binds.
+    ///
+    /// # Errors
+    /// If one is too small: which, with both numbers.
+    pub fn check_bindings(&self, program: &Program) -> Result<()> {
+        room::check_bindings(&self.device, program)
+    }
+
+    /// Bytes that [`Engine::load`] and [`Engine::bind`] make for `program`, `data` and `steps`.
+    pub fn bytes(&self, program: &Program, data: &Volume, steps: usize) -> u64 {
+        room::bytes(&self.device, program, data, steps, self.resident_limit)
     }
 
     /// Lets every submission from the next binding on take `steps` steps (256 at most), or with `None`, the
@@ -146,6 +187,7 @@ impl Engine {
     /// # Errors
     /// If a kernel does not compile, or a tensor is larger than the adapter allows.
     pub fn load(&mut self, program: Program) -> Result<ProgramId> {
+        room::check_bindings(&self.device, &program)?;
         let shaders = lower(&program)?;
         dump(&shaders, self.programs.len())?;
         let pipelines = self.pipelines.get(&self.device, &shaders)?;
@@ -216,6 +258,19 @@ impl Engine {
     /// # Errors
     /// If a step does not fit what was bound, or the device fails.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
+        self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
+    }
+
+    /// [`Engine::run`] that submits no more once `token` is cancelled, and returns how many steps were submitted.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_until(
+        &mut self,
+        binding: BindingId,
+        steps: &[Step],
+        token: &CancellationToken,
+    ) -> Result<usize> {
         let Self { device, programs, bindings, generation, .. } = self;
         let bound = find_mut(bindings, binding.0, "binding")?;
         if bound.generation != *generation {
@@ -225,7 +280,7 @@ impl Engine {
         steps.iter().try_for_each(|step| bound.check(&loaded.program, step))?;
         bound.pace.pause();
         let mut left = steps;
-        while !left.is_empty() {
+        while !left.is_empty() && !token.is_cancelled() {
             let batches = left.iter().map(|step| (step.offset, step.batch));
             let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
             let (now, later) = left.split_at(count);
@@ -233,7 +288,8 @@ impl Engine {
             submit(device, loaded, bound, now)?;
             left = later;
         }
-        device.check()
+        device.check()?;
+        Ok(steps.len() - left.len())
     }
 
     /// Runs `step` and returns the seconds that each kernel took, by the adapter's clock.
@@ -262,6 +318,8 @@ impl Engine {
         self.device.queue.submit([encoder.finish()]);
         self.device.count(|c| c.submissions += 1);
         let values = self.device.read(&bound.staging, total).await?;
+        #[cfg(test)]
+        self.check_canaries().await?;
         let mut rest = values.as_slice();
         let split = |(_, words): &(wgpu::Buffer, usize)| {
             let (own, others) = rest.split_at(*words);
@@ -269,6 +327,16 @@ impl Engine {
             own.to_vec()
         };
         Ok(bound.outputs.iter().map(split).collect())
+    }
+
+    /// Panics if a kernel has written behind one of the buffers.
+    #[cfg(test)]
+    async fn check_canaries(&self) -> Result<()> {
+        let variables = self.variables.iter().map(|(buffer, _)| buffer);
+        let programs = self.programs.iter().flatten().flat_map(Loaded::buffers);
+        let bindings = self.bindings.iter().flatten().flat_map(Bound::buffers);
+        let buffers: Vec<&wgpu::Buffer> = variables.chain(programs).chain(bindings).collect();
+        super::canaries::check(&self.device, &buffers).await
     }
 
     /// Frees what a binding holds.

@@ -2,6 +2,8 @@
 
 pub mod adapter;
 mod binding;
+#[cfg(test)]
+mod canaries;
 mod contract;
 mod data;
 mod device;
@@ -12,6 +14,7 @@ mod pace;
 mod pipelines;
 mod profile;
 pub(crate) mod region;
+mod room;
 pub(crate) mod shader;
 pub mod survey;
 

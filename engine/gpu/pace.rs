@@ -72,6 +72,7 @@ impl Pace {
         let (sender, done) = oneshot_channel();
         let index = device.queue.submit([commands]);
         device.count(|c| c.submissions += 1);
+        tracing::trace!(steps, "steps submitted");
         device.queue.on_submitted_work_done(move || {
             // The receiver is gone only if the binding was released.
             let _ = sender.send(());

@@ -46,9 +46,10 @@ impl Pipelines {
                 missing.push((shader, self.layout(&device.device, shader)));
             }
         }
-        let pipelines = compile_all(&device.device, &missing);
+        let pipelines = compile_all(device, &missing)?;
         device.count(|c| c.pipelines += missing.len() as u64);
         device.check()?;
+        tracing::debug!(new = missing.len(), used = keys.len(), "pipelines compiled");
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
             self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout });
         }
@@ -80,13 +81,14 @@ fn create_layout(device: &wgpu::Device, signature: &Signature) -> wgpu::BindGrou
 /// Compiles every shader, on as many threads as the machine has.
 #[cfg(not(target_arch = "wasm32"))]
 fn compile_all(
-    device: &wgpu::Device,
+    device: &Device,
     shaders: &[(&Shader, wgpu::BindGroupLayout)],
-) -> Vec<wgpu::ComputePipeline> {
+) -> Result<Vec<wgpu::ComputePipeline>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, shaders.len().max(1));
     let share = shaders.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
-        let compile = |(shader, layout): &(&Shader, wgpu::BindGroupLayout)| compile(device, shader, layout);
+        let compile =
+            |(shader, layout): &(&Shader, wgpu::BindGroupLayout)| compile_checked(device, shader, layout);
         let workers: Vec<_> = shaders
             .chunks(share)
             .map(|chunk| scope.spawn(move || chunk.iter().map(compile).collect::<Vec<_>>()))
@@ -100,10 +102,45 @@ fn compile_all(
 
 #[cfg(target_arch = "wasm32")]
 fn compile_all(
-    device: &wgpu::Device,
+    device: &Device,
     shaders: &[(&Shader, wgpu::BindGroupLayout)],
-) -> Vec<wgpu::ComputePipeline> {
-    shaders.iter().map(|(shader, layout)| compile(device, shader, layout)).collect()
+) -> Result<Vec<wgpu::ComputePipeline>> {
+    Ok(shaders.iter().map(|(shader, layout)| compile(&device.device, shader, layout)).collect())
+}
+
+/// A kernel, or what the driver has against it. A browser answers later, through the device's own check.
+#[cfg(not(target_arch = "wasm32"))]
+fn compile_checked(
+    device: &Device,
+    shader: &Shader,
+    layout: &wgpu::BindGroupLayout,
+) -> Result<wgpu::ComputePipeline> {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let [validation, internal, memory] =
+        [Validation, Internal, OutOfMemory].map(|filter| device.device.push_error_scope(filter));
+    let pipeline = compile(&device.device, shader, layout);
+    let errors = [memory, internal, validation].map(|scope| pollster::block_on(scope.pop()));
+    match errors.into_iter().flatten().next() {
+        None => Ok(pipeline),
+        Some(error) => Err(refused(device, shader, &error)),
+    }
+}
+
+/// The error of a kernel that the driver does not take; its text goes to a file.
+#[cfg(not(target_arch = "wasm32"))]
+fn refused(device: &Device, shader: &Shader, error: &wgpu::Error) -> Error {
+    let folder = std::env::var_os(DUMP).map_or_else(std::env::temp_dir, PathBuf::from);
+    let path = folder.join(format!("gradus-{}-{}", std::process::id(), file_name(shader)));
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &shader.wgsl));
+    let text = match written {
+        Ok(()) => format!("its text is in {}", path.display()),
+        Err(problem) => format!("its text could not be written to {}: {problem}", path.display()),
+    };
+    let problem = format!("kernel {:?} was refused; {text}: {error}", shader.name);
+    device.error(
+        problem,
+        "update the driver, or use another device; please report the text with the driver's name",
+    )
 }
 
 fn compile(device: &wgpu::Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> wgpu::ComputePipeline {
@@ -144,12 +181,48 @@ pub fn dump(shaders: &[Shader], program: usize) -> Result<()> {
     let folder = PathBuf::from(folder).join(program.to_string());
     std::fs::create_dir_all(&folder).map_err(|problem| failed(&folder, &problem))?;
     for shader in shaders {
-        let path = folder.join(format!("{}.wgsl", shader.name.replace(['/', '\\'], "_")));
+        let path = folder.join(file_name(shader));
         std::fs::write(&path, &shader.wgsl).map_err(|problem| failed(&path, &problem))?;
     }
     Ok(())
 }
 
+/// The file for a kernel's text.
+fn file_name(shader: &Shader) -> String {
+    format!("{}.wgsl", shader.name.replace(['/', '\\'], "_"))
+}
+
 fn failed(path: &Path, problem: &std::io::Error) -> Error {
     Error::file(path, problem, format!("let {DUMP} name a folder that can be written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::adapter::Choice;
+    use crate::gpu::shader::Grid;
+    use crate::tensor::Dim;
+
+    fn shader(name: &str, wgsl: &str) -> Shader {
+        let grid = Grid::Linear { count: Dim::fixed(1), each: 1 };
+        Shader { name: name.into(), wgsl: wgsl.into(), bindings: Vec::new(), grid }
+    }
+
+    /// What the driver refuses is named and lies in a file; the device goes on.
+    #[test]
+    fn a_refused_kernel_is_named_and_its_text_kept() -> Result<()> {
+        let Ok(device) = pollster::block_on(Device::open(&Choice::Gpu)) else { return Ok(()) };
+        let good = shader("dense.add", "@compute @workgroup_size(1) fn main() {}");
+        let bad = shader("conv2d/same.conv", "@compute @workgroup_size(1) fn main() { let x: f32 = 1u; }");
+        let error = Pipelines::default().get(&device, &[good.clone(), bad.clone()]).map(|_| ()).unwrap_err();
+        let Error::Device { problem, .. } = error else { panic!("{error}") };
+        assert!(problem.starts_with("kernel \"conv2d/same.conv\" was refused"), "{problem}");
+        let path =
+            problem.split(" is in ").nth(1).and_then(|rest| rest.split(": ").next()).unwrap_or_default();
+        assert!(path.ends_with("conv2d_same.conv.wgsl"), "{problem}");
+        assert_eq!(std::fs::read_to_string(path).ok(), Some(bad.wgsl));
+        let _ = std::fs::remove_file(path);
+        assert_eq!(Pipelines::default().get(&device, &[good])?.len(), 1);
+        Ok(())
+    }
 }

@@ -7,6 +7,9 @@ use crate::tensor::{Dim, Shape};
 
 impl Graph {
     /// The product of two matrices `[m, k] · [k, n]`, or of two stacks of as many matrices.
+    ///
+    /// # Errors
+    /// If the inner sizes or the numbers of matrices differ, or both operands have the batch for an axis.
     pub fn matmul(&mut self, a: NodeId, b: NodeId, transpose_a: bool, transpose_b: bool) -> Result<NodeId> {
         self.check_element("matmul", a, Element::F32)?;
         self.check_element("matmul", b, Element::F32)?;
@@ -54,6 +57,9 @@ impl Graph {
     }
 
     /// Images `[N, H, W, C]` with filters `[kh, kw, C, F]`: `[N, OH, OW, F]`.
+    ///
+    /// # Errors
+    /// If an operand has not four axes, the channels do not fit, or the window is larger than the image.
     pub fn conv(&mut self, images: NodeId, filters: NodeId, window: Window) -> Result<NodeId> {
         let (x, w) = (self.image_shape("conv", images)?, self.image_shape("conv", filters)?);
         let shape = self.conv_shape("conv", &x, &w, &window)?;
@@ -61,6 +67,9 @@ impl Graph {
     }
 
     /// The gradient of [`Graph::conv`] for its images, of shape `images`.
+    ///
+    /// # Errors
+    /// If the shapes are not those of such a convolution.
     pub fn conv_input_gradient(
         &mut self,
         gradient: NodeId,
@@ -75,6 +84,9 @@ impl Graph {
     }
 
     /// The gradient of [`Graph::conv`] for its filters, of shape `filters`.
+    ///
+    /// # Errors
+    /// If the shapes are not those of such a convolution.
     pub fn conv_filter_gradient(
         &mut self,
         images: NodeId,

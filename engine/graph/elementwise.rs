@@ -15,6 +15,9 @@ impl Graph {
     }
 
     /// `function` of every pair of elements of `a` and `b`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn binary(&mut self, function: Binary, a: NodeId, b: NodeId) -> Result<NodeId> {
         let shape = self.broadcast_shape(&format!("{function:?}").to_lowercase(), a, b)?;
         self.check_element("arithmetic", a, Element::F32)?;
@@ -23,32 +26,50 @@ impl Graph {
     }
 
     /// a + b
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn add(&mut self, a: NodeId, b: NodeId) -> Result<NodeId> {
         self.binary(Binary::Add, a, b)
     }
 
     /// a − b
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn subtract(&mut self, a: NodeId, b: NodeId) -> Result<NodeId> {
         self.binary(Binary::Subtract, a, b)
     }
 
     /// a · b
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn multiply(&mut self, a: NodeId, b: NodeId) -> Result<NodeId> {
         self.binary(Binary::Multiply, a, b)
     }
 
     /// a / b
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn divide(&mut self, a: NodeId, b: NodeId) -> Result<NodeId> {
         self.binary(Binary::Divide, a, b)
     }
 
     /// `factor` · x
+    ///
+    /// # Errors
+    /// If the elements of `x` are no floats.
     pub fn scale(&mut self, x: NodeId, factor: f32) -> Result<NodeId> {
         let factor = self.constant(factor);
         self.multiply(x, factor)
     }
 
     /// 1.0 where the comparison holds, else 0.0.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or the elements are of two types.
     pub fn compare(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> Result<NodeId> {
         let shape = self.broadcast_shape(&format!("{comparison:?}").to_lowercase(), a, b)?;
         self.check_element("compare", b, self.node(a).element)?;
@@ -56,6 +77,9 @@ impl Graph {
     }
 
     /// `a` where `condition` is not 0, else `b`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or an element is no float.
     pub fn select(&mut self, condition: NodeId, a: NodeId, b: NodeId) -> Result<NodeId> {
         for node in [condition, a, b] {
             self.check_element("select", node, Element::F32)?;
@@ -75,6 +99,9 @@ impl Graph {
     }
 
     /// `x` stretched to `shape`.
+    ///
+    /// # Errors
+    /// If `x` does not stretch to `shape`: only axes of size 1 do.
     pub fn broadcast(&mut self, x: NodeId, shape: &Shape) -> Result<NodeId> {
         if self.shape(x) == shape {
             return Ok(x);

@@ -207,6 +207,9 @@ impl Graph {
     }
 
     /// Lets `variable` become `value` when the step ends.
+    ///
+    /// # Errors
+    /// If `value` has not the shape of the whole variable, `[segments, 256]`.
     pub fn assign(&mut self, variable: VariableId, value: NodeId) -> Result<()> {
         let expected = Shape::fixed(&[self.variables[variable.0].segments, SEGMENT]);
         if *self.shape(value) != expected {
@@ -224,6 +227,9 @@ impl Graph {
     }
 
     /// Lets the host read `node` under `name`: floats of a fixed shape for each step, or float rows `[B, …]`.
+    ///
+    /// # Errors
+    /// If `node` holds no floats, or has the batch elsewhere than on its first axis.
     pub fn output(&mut self, name: &str, node: NodeId) -> Result<()> {
         let Node { shape, element, .. } = self.node(node);
         let rows = shape.0.first().is_some_and(|d| *d == Dim::batch(1));
@@ -269,6 +275,9 @@ impl Graph {
     }
 
     /// Integers that count along `axis` of `shape`.
+    ///
+    /// # Errors
+    /// If `shape` has no such axis.
     pub fn iota(&mut self, shape: &Shape, axis: usize) -> Result<NodeId> {
         self.check_axis("iota", shape, axis)?;
         Ok(self.push(Op::Iota { axis }, &[], shape.clone(), Element::U32))
@@ -278,6 +287,15 @@ impl Graph {
     pub fn random(&mut self, shape: &Shape) -> NodeId {
         let stream = self.streams;
         self.streams += 1;
+        self.push(Op::Random { stream }, &[], shape.clone(), Element::F32)
+    }
+
+    /// Uniform numbers in [0, 1) of `shape` that follow from `seed` and `number`, whatever else the graph draws: the same
+    /// for every node that has both. They still differ from step to step, and with the model's seed.
+    pub fn random_seeded(&mut self, shape: &Shape, seed: u64, number: u32) -> NodeId {
+        // The upper half of the streams; those of `random` are counted from 0.
+        let mixed = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32;
+        let stream = 1 << 31 | (mixed ^ number);
         self.push(Op::Random { stream }, &[], shape.clone(), Element::F32)
     }
 

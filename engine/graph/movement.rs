@@ -7,6 +7,9 @@ use crate::tensor::Shape;
 
 impl Graph {
     /// The same elements, row-major, in another shape.
+    ///
+    /// # Errors
+    /// If `shape` has another number of elements, or the batch more than once.
     pub fn reshape(&mut self, x: NodeId, shape: &Shape) -> Result<NodeId> {
         let found = self.shape(x);
         if found == shape {
@@ -28,6 +31,9 @@ impl Graph {
     }
 
     /// The axes in another order: axis i of the result is axis `order[i]` of `x`.
+    ///
+    /// # Errors
+    /// If `order` does not name each axis once.
     pub fn transpose(&mut self, x: NodeId, order: &[usize]) -> Result<NodeId> {
         let from = self.shape(x).clone();
         let mut seen = order.to_vec();
@@ -51,6 +57,9 @@ impl Graph {
     }
 
     /// A value for each parameter of `variable`, in the parameters' order, as one `[segments, 256]`: their gradients.
+    ///
+    /// # Errors
+    /// If there are more or fewer gradients than parameters, or one has another shape.
     pub fn pack(&mut self, variable: VariableId, gradients: &[NodeId]) -> Result<NodeId> {
         let parameters: Vec<_> = (0..self.parameters.len())
             .map(super::ParameterId)

@@ -62,9 +62,17 @@ impl Graph {
     /// # Errors
     /// None for a shape that [`Graph::random`] takes.
     pub fn random_normal(&mut self, shape: &Shape) -> Result<NodeId> {
+        let uniform = self.random(shape);
+        self.normal_of(uniform)
+    }
+
+    /// The standard normal numbers that belong to `uniform` ones in [0, 1), as [`Graph::random_normal`].
+    ///
+    /// # Errors
+    /// None for numbers of [`Graph::random`].
+    pub fn normal_of(&mut self, uniform: NodeId) -> Result<NodeId> {
         // The middle of each of the 2²⁴ intervals, so that ±1 does not occur: exact in f32.
         const HALF_INTERVAL: f32 = f32::EPSILON / 4.0;
-        let uniform = self.random(shape);
         let [low, last] = [2.0 * HALF_INTERVAL - 1.0, 1.0 - 2.0 * HALF_INTERVAL].map(|n| self.constant(n));
         let twice = self.scale(uniform, 2.0)?;
         let x = self.add(twice, low)?;

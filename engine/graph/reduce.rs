@@ -7,6 +7,9 @@ use crate::tensor::{Dim, Shape};
 
 impl Graph {
     /// Joins the elements of `x` along `axes`, which stay with size 1.
+    ///
+    /// # Errors
+    /// If there is no such axis, or the elements are no floats.
     pub fn reduce(&mut self, kind: Reduction, x: NodeId, axes: &[usize]) -> Result<NodeId> {
         self.check_element("reduce", x, Element::F32)?;
         let mut axes = axes.to_vec();
@@ -24,11 +27,17 @@ impl Graph {
     }
 
     /// Σ along `axes`.
+    ///
+    /// # Errors
+    /// As [`Graph::reduce`].
     pub fn sum(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId> {
         self.reduce(Reduction::Sum, x, axes)
     }
 
     /// Σ of all elements, as a scalar.
+    ///
+    /// # Errors
+    /// If the elements are no floats.
     pub fn sum_all(&mut self, x: NodeId) -> Result<NodeId> {
         let axes: Vec<usize> = (0..self.shape(x).rank()).collect();
         let sum = self.sum(x, &axes)?;
@@ -36,6 +45,9 @@ impl Graph {
     }
 
     /// The mean of all elements, as a scalar: over the samples that the batch really has.
+    ///
+    /// # Errors
+    /// If the elements are no floats.
     pub fn mean_all(&mut self, x: NodeId) -> Result<NodeId> {
         let count = self.shape(x).count();
         let sum = self.sum_all(x)?;
@@ -43,6 +55,9 @@ impl Graph {
     }
 
     /// The mean along `axes`, which stay with size 1; over the samples that the batch really has.
+    ///
+    /// # Errors
+    /// As [`Graph::reduce`].
     pub fn mean(&mut self, x: NodeId, axes: &[usize]) -> Result<NodeId> {
         let sum = self.sum(x, axes)?;
         let sizes: Vec<Dim> = axes.iter().map(|&axis| self.shape(x).0[axis]).collect();
@@ -59,6 +74,9 @@ impl Graph {
     }
 
     /// The index of the first largest value along `axis`, which stays with size 1.
+    ///
+    /// # Errors
+    /// As [`Graph::reduce`].
     pub fn argmax(&mut self, x: NodeId, axis: usize) -> Result<NodeId> {
         self.check_element("argmax", x, Element::F32)?;
         let mut shape = self.shape(x).clone();

@@ -7,12 +7,18 @@ use crate::tensor::{Dim, Shape};
 
 impl Graph {
     /// The largest value of each window; NaN if any is.
+    ///
+    /// # Errors
+    /// If `images` are not `[N, H, W, C]`, or the window does not fit them.
     pub fn max_pool(&mut self, images: NodeId, window: Window) -> Result<NodeId> {
         let shape = self.pooled_shape("max_pool", images, &window)?;
         Ok(self.push(Op::MaxPool(window), &[images], shape, Element::F32))
     }
 
     /// The mean of the pixels of each window, those of the padding left out.
+    ///
+    /// # Errors
+    /// If `images` are not `[N, H, W, C]`, or the window does not fit them.
     pub fn average_pool(&mut self, images: NodeId, window: Window) -> Result<NodeId> {
         let shape = self.pooled_shape("average_pool", images, &window)?;
         Ok(self.push(Op::AveragePool(window), &[images], shape, Element::F32))

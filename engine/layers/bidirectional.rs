@@ -18,13 +18,16 @@ pub enum MergeMode {
     Mul,
     /// Their mean.
     Ave,
+    /// Not at all: two values, for functional models.
+    None,
 }
 
-const MODES: [(&str, MergeMode); 4] = [
+const MODES: [(&str, MergeMode); 5] = [
     ("concat", MergeMode::Concat),
     ("sum", MergeMode::Sum),
     ("mul", MergeMode::Mul),
     ("ave", MergeMode::Ave),
+    ("none", MergeMode::None),
 ];
 
 impl TryFrom<&str> for MergeMode {
@@ -41,6 +44,9 @@ impl TryFrom<&str> for MergeMode {
 /// use gradus::layers::{Bidirectional, LSTM};
 /// let layer = Bidirectional::new(LSTM::new(32).return_sequences(true)).merge_mode("sum");
 /// ```
+///
+/// Where the layer gives its last states, those of the forward direction come behind the output, then those of the
+/// backward one; first states are taken in the same order.
 #[derive(Clone, Debug)]
 pub struct Bidirectional {
     base: Base,
@@ -55,7 +61,8 @@ impl Bidirectional {
         Self::of_both_directions(Base::default(), layer.clone(), layer.turned(), MergeMode::Concat)
     }
 
-    /// How the directions come together, as [`MergeMode`] or by name. Default `concat`.
+    /// How the directions come together, as [`MergeMode`] or by name; `none`, Keras's `None`, leaves them apart. Default
+    /// `concat`.
     pub fn merge_mode<M>(mut self, mode: M) -> Self
     where
         M: TryInto<MergeMode, Error: Into<Error>>,
@@ -82,9 +89,10 @@ impl Bidirectional {
             Error::argument("config of Bidirectional", "layer", "absent", "a SimpleRNN, LSTM or GRU")
         })?;
         let backward = config.recurrent("backward_layer")?.unwrap_or_else(|| forward.turned());
+        let absent = if config.is_null("merge_mode") { MergeMode::None } else { MergeMode::Concat };
         let merge_mode = match config.text("merge_mode")? {
             Some(name) => MergeMode::try_from(name.as_str())?,
-            None => MergeMode::Concat,
+            None => absent,
         };
         Ok(Self::of_both_directions(base, forward, backward, merge_mode))
     }
@@ -149,34 +157,53 @@ impl Layer for Bidirectional {
             json!({ "module": "keras.layers", "class_name": layer.class_name(), "config": layer.config(),
                 "registered_name": null })
         };
-        let mode = MODES.iter().find(|(_, mode)| *mode == self.merge_mode).map_or("concat", |(name, _)| name);
+        let mode = MODES.iter().find(|(_, mode)| *mode == self.merge_mode && *mode != MergeMode::None);
         let own = json!({
             "layer": layer(&self.forward),
             "backward_layer": layer(&self.backward),
-            "merge_mode": mode,
+            "merge_mode": mode.map(|(name, _)| name),
         });
         with_base(self, own)
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.output_shape_many(&[input])
+    }
+
+    fn output_shape_many(&self, inputs: &[&[usize]]) -> Result<Vec<usize>> {
+        Ok(self.output_shapes(inputs)?.swap_remove(0))
+    }
+
+    fn output_count(&self) -> usize {
+        let states = self.forward.output_count() - 1;
+        1 + usize::from(self.merge_mode == MergeMode::None) + 2 * states
+    }
+
+    fn output_shapes(&self, inputs: &[&[usize]]) -> Result<Vec<Vec<usize>>> {
         let place = self.place();
         self.base.check(&place)?;
-        let mut shape = self.forward.output_shape(input)?;
-        let other = self.backward.output_shape(input)?;
-        if shape != other {
-            let remedy = "let both layers have the same units and return_sequences";
-            return Err(Error::shape(
-                place,
-                "the backward layer's output",
-                super::shown(&other),
-                super::shown(&shape),
-                remedy,
-            ));
+        let [forward, backward] = self.inputs_of_both(inputs)?;
+        let (mut shapes, other) =
+            (self.forward.output_shapes(&forward)?, self.backward.output_shapes(&backward)?);
+        if shapes != other {
+            let list = |shapes: &[Vec<usize>]| {
+                shapes.iter().map(|shape| super::shown(shape)).collect::<Vec<_>>().join(", ")
+            };
+            let remedy = "let both layers have the same units, return_sequences and return_state";
+            let (found, expected) = (list(&other), list(&shapes));
+            return Err(Error::shape(place, "the backward layer's output", found, expected, remedy));
         }
-        if let (Some(units), MergeMode::Concat) = (shape.last_mut(), self.merge_mode) {
-            *units *= 2;
+        shapes.extend_from_slice(&other[1..]);
+        match self.merge_mode {
+            MergeMode::Concat => *shapes[0].last_mut().expect("an output has units") *= 2,
+            MergeMode::None => shapes.insert(1, other[0].clone()),
+            _ => {}
         }
-        Ok(shape)
+        Ok(shapes)
+    }
+
+    fn extra_inputs(&self) -> Option<&'static str> {
+        self.forward.extra_inputs()
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
@@ -199,35 +226,65 @@ impl Layer for Bidirectional {
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let sample = context.sample_shape(input);
+        self.call_many(context, &[input])
+    }
+
+    fn call_many(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<NodeId> {
+        Ok(self.call_each(context, inputs)?[0])
+    }
+
+    fn call_each(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<Vec<NodeId>> {
+        let sample = context.sample_shape(inputs[0]);
         let counts = self.directions().map(|(_, l)| [l.weights(&sample).len(), l.states(&sample).len()]);
         let weights: usize = counts.iter().map(|count| count[0]).sum();
         let mut next = [0, weights];
-        let mut outputs = [input; 2];
-        for ((output, (_, layer)), count) in outputs.iter_mut().zip(self.directions()).zip(counts) {
+        let mut outputs = Vec::new();
+        for (((_, layer), own), count) in
+            self.directions().into_iter().zip(self.inputs_of_both(inputs)?).zip(counts)
+        {
             let ranges = [0, 1].map(|kind| next[kind]..next[kind] + count[kind]);
             let numbers: Vec<usize> = ranges.into_iter().flatten().collect();
-            *output = context.within(&numbers, |context| layer.call(context, input))?;
+            outputs.push(context.within(&numbers, |context| layer.call_each(context, &own))?);
             next = [next[0] + count[0], next[1] + count[1]];
         }
-        let [forward, mut backward] = outputs;
+        let mut merged = self.merge(context, outputs[0][0], outputs[1][0])?;
+        merged.extend(outputs.iter().flat_map(|own| &own[1..]));
+        Ok(merged)
+    }
+}
+
+impl Bidirectional {
+    /// What each direction is called on: the time steps, and its half of the first states.
+    fn inputs_of_both<T: Copy>(&self, inputs: &[T]) -> Result<[Vec<T>; 2]> {
+        let (sequence, states) = inputs.split_at(1.min(inputs.len()));
+        let expected = 2 * self.forward.state_count();
+        if !states.is_empty() && states.len() != expected {
+            let expected = format!("1, or {} with first states of both directions", 1 + expected);
+            return Err(Error::argument(self.place(), "number of inputs", inputs.len(), expected));
+        }
+        let (forward, backward) = states.split_at(states.len() / 2);
+        Ok([forward, backward].map(|states| [sequence, states].concat()))
+    }
+
+    /// The outputs of both directions as one, or as two in the order of time.
+    fn merge(&self, context: &mut Context<'_>, forward: NodeId, backward: NodeId) -> Result<Vec<NodeId>> {
         let mask = context.mask(forward);
         let graph = &mut *context.graph;
         let rank = graph.shape(forward).rank();
-        if self.forward.returns_sequences() {
-            backward = graph.reverse(backward, 1)?;
-        }
+        let sequences = self.forward.returns_sequences();
+        let backward = if sequences { graph.reverse(backward, 1)? } else { backward };
         let merged = match self.merge_mode {
-            MergeMode::Concat => graph.concat(&[forward, backward], rank - 1)?,
-            MergeMode::Mul => graph.multiply(forward, backward)?,
-            MergeMode::Sum => graph.add(forward, backward)?,
+            MergeMode::Concat => vec![graph.concat(&[forward, backward], rank - 1)?],
+            MergeMode::Mul => vec![graph.multiply(forward, backward)?],
+            MergeMode::Sum => vec![graph.add(forward, backward)?],
             MergeMode::Ave => {
                 let sum = graph.add(forward, backward)?;
-                graph.scale(sum, 0.5)?
+                vec![graph.scale(sum, 0.5)?]
             }
+            MergeMode::None => vec![forward, backward],
         };
         if let Some(mask) = mask {
-            context.set_mask(merged, mask);
+            merged.iter().for_each(|&value| context.set_mask(value, mask));
         }
         Ok(merged)
     }

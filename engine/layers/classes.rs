@@ -9,7 +9,7 @@ use super::{
     Rectifier, Recurrent, RepeatVector, Reshape, SeparableConvolution, Softmax, TimeDistributed,
     UpSampling2D, ZeroPadding2D,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::by_name;
 
 type Make = fn(&str, &mut Config) -> Result<Box<dyn Layer>>;
@@ -94,8 +94,22 @@ const CLASSES: &[(&str, Make)] = &[
 /// If there is no such class, or an option is missing, unknown, or not of the right kind.
 pub fn from_config(class_name: &str, config: &Value) -> Result<Box<dyn Layer>> {
     let make = by_name("from_config", "class_name", class_name, CLASSES)?;
-    let mut config = Config::new(class_name, config)?;
-    let layer = make(class_name, &mut config)?;
-    config.finish()?;
-    Ok(layer)
+    let name = config.get("name").and_then(Value::as_str);
+    let make = || {
+        let mut config = Config::new(class_name, config)?;
+        let layer = make(class_name, &mut config)?;
+        config.finish()?;
+        Ok(layer)
+    };
+    make().map_err(|error| in_layer(error, name))
+}
+
+/// An error of an option, with the name of the layer that has it.
+fn in_layer(error: Error, name: Option<&str>) -> Error {
+    match (error, name) {
+        (Error::Argument { place, argument, found, expected }, Some(name)) if !place.contains(name) => {
+            Error::argument(format!("layer {name:?}: {place}"), argument, found, expected)
+        }
+        (other, _) => other,
+    }
 }

@@ -52,33 +52,41 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Calls `layer` on `input`: makes its weights and states, and adds its forward pass.
+    /// Calls `layer` on `input`: makes its weights and states, and adds its forward pass. Of several outputs the first is
+    /// returned.
     ///
     /// # Errors
     /// If the layer does not take such inputs.
     pub fn apply(&mut self, layer: &dyn Layer, input: NodeId) -> Result<NodeId> {
         let weights = self.declare(layer, &[&self.sample_shape(input)])?;
-        self.call(layer, weights, &[input])
+        Ok(self.call(layer, weights, &[input])?[0])
     }
 
-    /// Calls `layer` on `inputs`, with the weights that [`Context::declare`] has made.
+    /// Calls `layer` on `inputs`, with the weights that [`Context::declare`] has made, and returns all that it gives.
     ///
     /// # Errors
     /// If the layer does not take such inputs.
-    pub fn call(&mut self, layer: &dyn Layer, weights: Vec<NodeId>, inputs: &[NodeId]) -> Result<NodeId> {
+    pub fn call(
+        &mut self,
+        layer: &dyn Layer,
+        weights: Vec<NodeId>,
+        inputs: &[NodeId],
+    ) -> Result<Vec<NodeId>> {
         let shapes: Vec<Vec<usize>> = inputs.iter().map(|&input| self.sample_shape(input)).collect();
-        layer.output_shape_many(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        layer.output_shapes(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let outer = self.graph.enter(layer.name());
         (self.weights, self.trainable) = (weights, layer.trainable());
-        let output = layer.call_many(self, inputs);
-        if let (Ok(output), Some(regularizer)) = (&output, layer.activity_regularizer()) {
-            self.penalize_output(*output, regularizer)?;
-        }
-        if let (Ok(output), true) = (&output, layer.passes_mask()) {
-            self.pass_mask(inputs, *output)?;
+        let outputs = layer.call_each(self, inputs)?;
+        for &output in &outputs {
+            if let Some(regularizer) = layer.activity_regularizer() {
+                self.penalize_output(output, regularizer)?;
+            }
+            if layer.passes_mask() {
+                self.pass_mask(inputs, output)?;
+            }
         }
         self.graph.enter(&outer);
-        output
+        Ok(outputs)
     }
 
     /// The mask of `output`, unless it has one: of several inputs, a time step counts that counts in any of them.
@@ -145,11 +153,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// Those of `body`, and if there is no such weight.
-    pub fn within(
-        &mut self,
-        numbers: &[usize],
-        body: impl FnOnce(&mut Self) -> Result<NodeId>,
-    ) -> Result<NodeId> {
+    pub fn within<T>(&mut self, numbers: &[usize], body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let inner = numbers.iter().map(|&number| self.weight(number)).collect::<Result<Vec<_>>>()?;
         let outer = std::mem::replace(&mut self.weights, inner);
         let output = body(self);

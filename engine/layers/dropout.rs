@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::config::with_base;
+use super::draw::Draw;
 use super::spatial::spatial_shape;
 use super::{Base, Config, Context, Layer};
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ pub struct Dropout {
     rate: f64,
     /// How many axes between batch and channels are dropped as one.
     spatial: Option<usize>,
+    draw: Draw,
 }
 
 /// [`Dropout`] of whole channels over time, `[None, time, channels]` (Tompson et al. 2015).
@@ -71,7 +73,31 @@ impl SpatialDropout3D {
 impl Dropout {
     /// Drops the share `rate` of all numbers, from 0 to 1.
     pub fn new(rate: f64) -> Self {
-        Self { base: Base::default(), rate, spatial: None }
+        Self { base: Base::default(), rate, spatial: None, draw: Draw::default() }
+    }
+
+    /// What is dropped follows from this number, and the model's seed, whatever else the model draws: layers of one seed
+    /// drop alike. Default: each layer draws by itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.draw.seed = Some(seed);
+        self
+    }
+
+    /// What is dropped together: for each axis, the batch first, `None` for the input's size, or `Some(1)` for one draw
+    /// along all of it. Default: each number by itself. Not for the spatial kinds, which have one already.
+    ///
+    /// ```
+    /// use gradus::Dropout;
+    /// // The same features at all time steps of a sample.
+    /// let layer = Dropout::new(0.3).noise_shape(&[None, Some(1), None]);
+    /// ```
+    pub fn noise_shape(mut self, sizes: &[Option<usize>]) -> Self {
+        if self.spatial.is_some() {
+            let expected = "a Dropout: whole channels are dropped here";
+            self.base.refuse(Error::argument(self.class_name(), "noise_shape", "given", expected));
+        }
+        self.draw.noise_shape = Some(sizes.to_vec());
+        self
     }
 
     /// The layer's name. Default `dropout`, `dropout_1`, …
@@ -82,7 +108,9 @@ impl Dropout {
 
     pub(super) fn from_config(class: &str, config: &mut Config) -> Result<Self> {
         let spatial = CLASSES.iter().position(|known| *known == class).filter(|&rank| rank > 0);
-        Ok(Self { base: config.base()?, rate: config.number("rate")?, spatial })
+        let base = config.base()?;
+        let draw = if spatial.is_some() { Draw::seeded(config)? } else { Draw::shaped(config)? };
+        Ok(Self { base, rate: config.number("rate")?, spatial, draw })
     }
 }
 
@@ -112,6 +140,7 @@ impl Layer for Dropout {
         if self.spatial.is_some_and(|rank| rank > 1) {
             own["data_format"] = json!("channels_last");
         }
+        self.draw.write(&mut own);
         let mut config = with_base(self, own);
         // Nor has any of them a flag for weights, of which there are none.
         if let Some(options) = config.as_object_mut().filter(|_| self.spatial.is_some()) {
@@ -124,6 +153,8 @@ impl Layer for Dropout {
         if !(0.0..=1.0).contains(&self.rate) {
             return Err(Error::argument(self.place(), "rate", self.rate, "a share from 0 to 1"));
         }
+        self.base.check(&self.place())?;
+        self.draw.check(&self.place(), input)?;
         if let Some(rank) = self.spatial {
             spatial_shape(&self.place(), input, rank)?;
         }
@@ -139,9 +170,9 @@ impl Layer for Dropout {
             return Ok(input);
         }
         let graph = &mut *context.graph;
-        let mut shape = graph.shape(input).clone();
+        let mut shape = self.draw.shape(graph.shape(input));
         shape.0[1..=self.spatial.unwrap_or(0)].fill(Dim::fixed(1));
-        let draw = graph.random(&shape);
+        let draw = self.draw.uniform(graph, &shape, 0);
         let rate = graph.constant(self.rate as f32);
         let kept = graph.compare(Comparison::GreaterEqual, draw, rate)?;
         // At rate 1 nothing is kept, and an infinite factor would turn the gradient's zeros into NaN.

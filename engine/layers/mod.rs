@@ -13,6 +13,7 @@ mod context;
 mod convolution;
 mod cropping2d;
 mod dense;
+mod draw;
 mod drop_connect;
 mod dropout;
 mod embedding;
@@ -217,6 +218,34 @@ pub trait Layer: Send + Sync + Debug {
             [input] => self.call(context, *input),
             _ => Err(Error::argument(self.place(), "number of inputs", inputs.len(), "1")),
         }
+    }
+
+    /// How many values the layer gives. Default 1.
+    fn output_count(&self) -> usize {
+        1
+    }
+
+    /// The shapes of one sample of all outputs, for a layer that gives several; the first is that of
+    /// [`Layer::output_shape_many`].
+    ///
+    /// # Errors
+    /// As [`Layer::output_shape`].
+    fn output_shapes(&self, inputs: &[&[usize]]) -> Result<Vec<Vec<usize>>> {
+        Ok(vec![self.output_shape_many(inputs)?])
+    }
+
+    /// [`Layer::call`] of a layer that gives several values, [`Layer::output_count`] in all.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn call_each(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<Vec<NodeId>> {
+        Ok(vec![self.call_many(context, inputs)?])
+    }
+
+    /// The argument of Keras's call that the inputs behind the first are, such as `initial_state`. `None` where all
+    /// inputs are alike.
+    fn extra_inputs(&self) -> Option<&'static str> {
+        None
     }
 
     /// What the layer remembers from step to step without learning it, such as moving averages: behind the weights

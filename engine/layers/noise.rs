@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::config::with_base;
+use super::draw::Draw;
 use super::{Base, Config, Context, Layer};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Graph, NodeId};
@@ -71,6 +72,7 @@ pub struct Noise {
     base: Base,
     form: Form,
     strength: f64,
+    draw: Draw,
 }
 
 /// What SELU comes to far below 0: −scale · alpha.
@@ -78,7 +80,25 @@ const LOWEST: f64 = -1.758_099_340_847_376_6;
 
 impl Noise {
     fn of(form: Form, strength: f64) -> Self {
-        Self { base: Base::default(), form, strength }
+        Self { base: Base::default(), form, strength, draw: Draw::default() }
+    }
+
+    /// The noise follows from this number, and the model's seed, whatever else the model draws: layers of one seed and
+    /// class make the same. Default: each layer draws by itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.draw.seed = Some(seed);
+        self
+    }
+
+    /// What an [`AlphaDropout`] drops together: for each axis, the batch first, `None` for the input's size, or `Some(1)`
+    /// for one draw along all of it. Default: each number by itself.
+    pub fn noise_shape(mut self, sizes: &[Option<usize>]) -> Self {
+        if self.form != Form::AlphaDropout {
+            let expected = "an AlphaDropout or a Dropout";
+            self.base.refuse(Error::argument(self.class_name(), "noise_shape", "given", expected));
+        }
+        self.draw.noise_shape = Some(sizes.to_vec());
+        self
     }
 
     /// The layer's name. Default `gaussian_noise`, `gaussian_noise_1`, … after the class.
@@ -95,7 +115,8 @@ impl Noise {
         };
         let base = config.base()?;
         let strength = config.number(Self::of(form, 0.0).key())?;
-        Ok(Self { base, form, strength })
+        let draw = if form == Form::AlphaDropout { Draw::shaped(config)? } else { Draw::seeded(config)? };
+        Ok(Self { base, form, strength, draw })
     }
 
     /// Keras's key of the strength.
@@ -106,8 +127,8 @@ impl Noise {
     fn dropped(&self, graph: &mut Graph, input: NodeId) -> Result<NodeId> {
         let rate = self.strength;
         let scale = ((1.0 - rate) * (1.0 + rate * LOWEST * LOWEST)).sqrt().recip();
-        let shape = graph.shape(input).clone();
-        let draw = graph.random(&shape);
+        let shape = self.draw.shape(graph.shape(input));
+        let draw = self.draw.uniform(graph, &shape, 0);
         let (share, lowest) = (graph.constant(rate as f32), graph.constant(LOWEST as f32));
         let kept = graph.compare(Comparison::GreaterEqual, draw, share)?;
         let mixed = graph.select(kept, input, lowest)?;
@@ -140,10 +161,14 @@ impl Layer for Noise {
 
     fn config(&self) -> Value {
         let strength = std::iter::once((self.key().to_string(), json!(self.strength)));
-        with_base(self, strength.collect())
+        let mut own = strength.collect();
+        self.draw.write(&mut own);
+        with_base(self, own)
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.base.check(&self.place())?;
+        self.draw.check(&self.place(), input)?;
         let most = if self.form == Form::GaussianNoise { f64::INFINITY } else { 1.0 };
         if (0.0..most).contains(&self.strength) {
             return Ok(input.to_vec());
@@ -165,7 +190,8 @@ impl Layer for Noise {
             return self.dropped(graph, input);
         }
         let shape = graph.shape(input).clone();
-        let normal = graph.random_normal(&shape)?;
+        let uniform = self.draw.uniform(graph, &shape, 0);
+        let normal = graph.normal_of(uniform)?;
         if self.form == Form::GaussianNoise {
             let noise = graph.scale(normal, self.strength as f32)?;
             return graph.add(input, noise);

@@ -78,6 +78,9 @@ fn cases() -> Vec<Case> {
         case(Flatten::new(), &[7, 9, 2], &[126], 0),
         case(Flatten::new(), &[], &[1], 0),
         case(Dropout::new(0.5), &[6], &[6], 0),
+        case(Dropout::new(0.5).seed(7).noise_shape(&[None, Some(1), Some(4)]), &[3, 4], &[3, 4], 0),
+        case(AlphaDropout::new(0.4).seed(7).noise_shape(&[Some(1), None]), &[3], &[3], 0),
+        case(LSTM::new(4).dropout(0.2).seed(7), &[5, 3], &[4], 128),
         case(Activation::new("relu"), &[6], &[6], 0),
         case(Activation::new("leaky_relu"), &[2, 3], &[2, 3], 0),
         case(Activation::new("sigmoid"), &[6], &[6], 0),
@@ -179,7 +182,6 @@ fn options_of_the_wrong_kind_are_refused() {
     );
     refused("Dense", json!({ "units": 2, "bias_constraint": "max" }), "unit_norm");
     refused("LSTM", json!({ "units": 2, "stateful": true }), "batch_size is null");
-    refused("GRU", json!({ "units": 2, "return_state": true }), "return_state");
     refused(
         "Bidirectional",
         json!({ "layer": { "class_name": "Dense", "config": {} } }),
@@ -405,6 +407,40 @@ fn spatial_dropout_drops_whole_channels() {
     let share = values.iter().filter(|&&v| v == 0.0).count() as f64 / values.len() as f64;
     // 2000 channels.
     assert!((share - 0.5).abs() <= 5.0 * (0.25 / 2000.0_f64).sqrt(), "{share}");
+}
+
+#[test]
+fn layers_of_one_seed_draw_alike() {
+    let drop = |layer: Dropout| in_training(layer, &[64], 4, 1.0);
+    let first = drop(Dropout::new(0.5).seed(3));
+    assert_eq!(first, drop(Dropout::new(0.5).seed(3)));
+    assert_ne!(first, drop(Dropout::new(0.5).seed(4)));
+    assert_ne!(first, drop(Dropout::new(0.5)));
+    let twice = Sequential::new().add(Dropout::new(0.5).seed(3)).add(Dropout::new(0.5).seed(3));
+    // What the first keeps, the second keeps too: 1 becomes 0 or 4.
+    let mut model = twice.device(Device::cpu());
+    model.compile(Sgd::new(0.1), "mean_squared_error", &[]).unwrap();
+    let (x, y) =
+        (Tensor::f32(&[512, 1], vec![1.0; 512]).unwrap(), Tensor::f32(&[512, 1], vec![2.0; 512]).unwrap());
+    let options = FitOptions::new().batch_size(512).verbose(0);
+    assert_eq!(model.fit(&x, &y, options).unwrap().get("loss").unwrap(), [4.0]);
+    let noise = |layer: Noise| in_training(layer, &[64], 4, 1.0);
+    assert_eq!(noise(GaussianNoise::new(0.5).seed(3)), noise(GaussianNoise::new(0.5).seed(3)));
+    assert_ne!(noise(GaussianNoise::new(0.5).seed(3)), noise(GaussianNoise::new(0.5).seed(1 << 40)));
+}
+
+#[test]
+fn noise_of_a_shape_is_shared() {
+    let values = in_training(Dropout::new(0.5).noise_shape(&[None, Some(1), None]), &[5, 8], 20, 1.0);
+    for sample in values.chunks(40) {
+        assert!(sample.chunks(8).all(|step| step == &sample[..8]), "{sample:?}");
+    }
+    assert!(values.chunks(40).any(|sample| sample != &values[..40]));
+    let values = in_training(AlphaDropout::new(0.5).noise_shape(&[Some(1), None]), &[64], 20, 1.0);
+    assert!(values.chunks(64).all(|sample| sample == &values[..64]));
+    let message = |layer: Dropout| layer.output_shape(&[5, 8]).unwrap_err().to_string();
+    assert!(message(Dropout::new(0.5).noise_shape(&[None, Some(2), None])).contains("[None, 5, 8]"));
+    assert!(message(SpatialDropout1D::new(0.5).noise_shape(&[None])).contains("whole channels"));
 }
 
 /// exp(−½ · (s · |x − c|)²), by hand.

@@ -75,6 +75,11 @@ impl Layer for TimeDistributed {
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        if self.layer.output_count() > 1 {
+            let found = format!("of {}", self.layer.title());
+            let expected = "of a layer that gives one value";
+            return Err(Error::argument(self.place(), "layer", found, expected));
+        }
         match input {
             [time, step @ ..] if *time > 0 && !step.is_empty() => {
                 Ok([&[*time], self.layer.output_shape(step)?.as_slice()].concat())

@@ -11,7 +11,7 @@ use crate::train::config::snake_case;
 pub(super) struct BuiltLayer {
     /// The shapes of its inputs, in the first call.
     pub inputs: Vec<Vec<usize>>,
-    pub output: Vec<usize>,
+    pub outputs: Vec<Vec<usize>>,
     /// The weights, and behind them the states.
     pub weights: Vec<Weight>,
     /// How many of them are no states.
@@ -22,7 +22,7 @@ pub(super) struct BuiltLayer {
 impl BuiltLayer {
     /// Builds `layer` over samples of shapes `inputs`; `first` is the number of weights before it.
     pub fn new(layer: &dyn Layer, inputs: &[&[usize]], seed: u64, first: usize) -> Result<Self> {
-        let output = layer.output_shape_many(inputs)?;
+        let outputs = layer.output_shapes(inputs)?;
         let mut weights = layer.weights_many(inputs);
         let learning = weights.len();
         weights.extend(inputs.first().map_or(Vec::new(), |input| layer.states(input)));
@@ -36,7 +36,7 @@ impl BuiltLayer {
             Ok(values)
         };
         let values = weights.iter().enumerate().map(value).collect::<Result<_>>()?;
-        Ok(Self { inputs, output, weights, learning, values })
+        Ok(Self { inputs, outputs, weights, learning, values })
     }
 
     /// Elements of the weights that could learn.

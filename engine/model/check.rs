@@ -13,7 +13,7 @@ use crate::cpu::plain::{Feed, Plain};
 use crate::error::{Error, Result};
 use crate::graph::random::{Key, philox};
 use crate::graph::{Graph, NodeId, Op, VariableId};
-use crate::schedule::{Options, Step, schedule};
+use crate::schedule::{Options, Step, schedule_tuned};
 
 /// What a number was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Model {
             ));
         };
         let examples = Examples::samples("check", x)?;
-        self.build_for(&examples.x.iter().map(|x| x.shape()[1..].to_vec()).collect::<Vec<_>>())?;
+        self.build_for(&examples.row_shapes())?;
         self.get_weights_async().await?;
         let subject = Subject::new(self, &examples)?;
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
@@ -176,7 +176,8 @@ impl Subject {
             engine.write_variable(VariableId(i), arena)?;
         }
         let batch = examples.rows();
-        let program = schedule(&self.graph, engine.target(), Options::default(), batch)?;
+        let program =
+            schedule_tuned(&self.graph, engine.target(), Options::default(), batch, &opened.tuning)?;
         let program = engine.load(program)?;
         let binding = engine.bind(program, &examples.tensors(), 1)?;
         let step = Step { batch, offset: 0, row: 0, key: KEY, scalars: Vec::new() };

@@ -73,6 +73,11 @@ impl Examples {
         Ok(Self { x, y: Vec::new(), weights: Vec::new(), free: false })
     }
 
+    /// The shape of one sample of each input.
+    pub fn row_shapes(&self) -> Vec<Vec<usize>> {
+        self.x.iter().map(|x| x.shape()[1..].to_vec()).collect()
+    }
+
     /// Checks samples and targets for `call`.
     pub fn new(call: &str, x: Vec<Arc<Tensor>>, y: Vec<Arc<Tensor>>) -> Result<Self> {
         let examples = Self::samples(call, x)?;

@@ -1,8 +1,10 @@
 //! Training.
 
+use super::apart::apart;
 use super::history::History;
 use super::network::{Model, Purpose};
 use super::options::FitOptions;
+use super::run::Batch;
 use super::samples::Samples;
 use super::session::Session;
 use super::tensors::Tensors;
@@ -34,10 +36,11 @@ impl Model {
         y: impl Into<Tensors>,
         options: FitOptions,
     ) -> Result<History> {
-        pollster::block_on(self.fit_async(x, y, options))
+        pollster::block_on(self.fit_here(x.into(), y.into(), options))
     }
 
-    /// [`Model::fit`] without blocking the thread.
+    /// [`Model::fit`] on a thread of its own, callbacks too: the caller's is free meanwhile. A future that is dropped ends the
+    /// training after the step that is under way, and waits for that.
     ///
     /// # Errors
     /// As [`Model::fit`].
@@ -47,14 +50,21 @@ impl Model {
         y: impl Into<Tensors>,
         mut options: FitOptions,
     ) -> Result<History> {
+        let (x, y) = (x.into(), y.into());
+        options.token = options.token.child_token();
+        apart(self, options.token.clone(), async move |model: &mut Self| model.fit_here(x, y, options).await)
+            .await
+    }
+
+    async fn fit_here(&mut self, x: Tensors, y: Tensors, mut options: FitOptions) -> Result<History> {
         self.compiled("fit")?;
         options.start()?;
-        let (training, validation) = samples(x.into(), y.into(), &options)?;
+        let (training, validation) = samples(x, y, &options)?;
         let training = self.for_losses("fit", training)?.weighted_by_class(&options.class_weight)?;
         let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
         let mut session = self.start_session().await?;
         let result = self.train(&mut session, &training, validation.as_ref(), &mut options).await;
-        self.session = Some(session);
+        self.keep(session);
         result
     }
 
@@ -66,10 +76,15 @@ impl Model {
         options: &mut FitOptions,
     ) -> Result<History> {
         let batch_size = training.batch_size("fit", options.batch_size)?;
-        let pass = self.bind(session, Purpose::Training, training, batch_size)?;
+        let purpose = match options.callbacks.iter().any(|callback| callback.watches_layers()) {
+            true => Purpose::WatchedTraining,
+            false => Purpose::Training,
+        };
+        let pass = self.bind(session, purpose, training, Batch::of(training, batch_size))?;
         let check = validation.map(|v| {
             let asked = if v.is_batched() { None } else { Some(batch_size) };
-            self.bind(session, Purpose::Evaluation, v, v.batch_size("fit: validation_data", asked)?)
+            let size = v.batch_size("fit: validation_data", asked)?;
+            self.bind(session, Purpose::Evaluation, v, Batch::of(v, size))
         });
         let check = check.transpose()?;
         let mut callbacks = std::mem::take(&mut options.callbacks);
@@ -77,6 +92,7 @@ impl Model {
         training.epochs = options.epochs;
         training.initial_epoch = options.initial_epoch;
         training.shuffle = options.shuffle;
+        training.token = options.token.clone();
         training.seed = options.seed.unwrap_or(training.seed);
         let result = training.run(&mut callbacks).await;
         for pass in std::iter::once(&pass).chain(&check) {

@@ -5,13 +5,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::build::free_name;
-use super::network::{Call, Model, Port};
+use super::network::{Model, Port};
 use crate::error::{Error, Result};
 use crate::layers::Layer;
 
 /// A value that a model will compute: an input, or what a layer gives. Copies are the same value.
 #[derive(Clone, Debug)]
-pub struct Symbol(Arc<Origin>);
+pub struct Symbol {
+    origin: Arc<Origin>,
+    /// Which of the values of its origin.
+    number: usize,
+}
 
 #[derive(Debug)]
 enum Origin {
@@ -32,31 +36,55 @@ impl Input {
 
     /// An input with a name for messages and the summary. Default `input`, `input_1`, …
     pub fn named(name: &str, shape: &[usize]) -> Symbol {
-        Symbol(Arc::new(Origin::Input { name: name.to_string(), shape: shape.to_vec() }))
+        Symbol::of(Origin::Input { name: name.to_string(), shape: shape.to_vec() })
     }
 }
 
 impl Symbol {
+    fn of(origin: Origin) -> Self {
+        Self { origin: Arc::new(origin), number: 0 }
+    }
+
     /// What `layer` gives for this value.
     pub fn apply(&self, layer: impl Into<SharedLayer>) -> Self {
         Self::call(layer, [self])
     }
 
-    /// What `layer` gives for several values, such as [`Add`](crate::layers::Add) for two.
+    /// What `layer` gives for several values, such as [`Add`](crate::layers::Add) for two; the first, if it gives several.
     pub fn call<'a>(layer: impl Into<SharedLayer>, inputs: impl IntoIterator<Item = &'a Self>) -> Self {
         let (layer, inputs) = (layer.into(), inputs.into_iter().cloned().collect());
-        Self(Arc::new(Origin::Call { layer, inputs }))
+        Self::of(Origin::Call { layer, inputs })
+    }
+
+    /// All that a `layer` of several outputs gives: an [`LSTM`](crate::layers::LSTM) with its last states, a
+    /// [`Bidirectional`](crate::layers::Bidirectional) whose directions stay apart.
+    ///
+    /// ```
+    /// use gradus::layers::{Bidirectional, GRU};
+    /// use gradus::{Input, Symbol};
+    /// let layer = Bidirectional::new(GRU::new(8)).merge_mode("none");
+    /// assert_eq!(Symbol::call_each(layer, [&Input::new(&[5, 3])]).len(), 2);
+    /// ```
+    pub fn call_each<'a>(
+        layer: impl Into<SharedLayer>,
+        inputs: impl IntoIterator<Item = &'a Self>,
+    ) -> Vec<Self> {
+        let layer = layer.into();
+        let count = layer.output_count();
+        let first = Self::call(layer, inputs);
+        (0..count).map(|number| Self { number, ..first.clone() }).collect()
     }
 
     fn inputs(&self) -> &[Self] {
-        match &*self.0 {
+        match &*self.origin {
             Origin::Input { .. } => &[],
             Origin::Call { inputs, .. } => inputs,
         }
     }
 
+    /// Tells the input or call apart from others.
     fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        Arc::as_ptr(&self.origin).addr()
     }
 }
 
@@ -85,6 +113,12 @@ impl SharedLayer {
     /// A layer that may be called more than once.
     pub fn new(layer: impl Into<Box<dyn Layer>>) -> Self {
         Self(Arc::new(Mutex::new(Some(layer.into()))))
+    }
+
+    /// How many values the layer gives; 1 if a model has taken it, which is told when the next is made.
+    fn output_count(&self) -> usize {
+        let layer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        layer.as_ref().map_or(1, |layer| layer.output_count())
     }
 
     /// The layer, unless a model has taken it before.
@@ -154,14 +188,14 @@ impl Model {
         let mut values: HashMap<usize, usize> =
             inputs.iter().enumerate().map(|(i, s)| (s.address(), i)).collect();
         for symbol in walk.calls_by_layer(&layers) {
-            let Origin::Call { layer, inputs } = &*symbol.0 else { continue };
+            let Origin::Call { layer, inputs } = &*symbol.origin else { continue };
+            let count = layer.output_count();
             let layer =
                 layers.iter().position(|known| known.address() == layer.address()).unwrap_or_default();
-            let inputs = inputs.iter().map(|input| values[&input.address()]).collect();
-            values.insert(symbol.address(), model.inputs.len() + model.calls.len());
-            model.calls.push(Call { layer, inputs });
+            let inputs = inputs.iter().map(|input| values[&input.address()] + input.number).collect();
+            values.insert(symbol.address(), model.push_call(layer, inputs, count).start);
         }
-        model.outputs = outputs.iter().map(|output| values[&output.address()]).collect();
+        model.outputs = outputs.iter().map(|output| values[&output.address()] + output.number).collect();
         model.layers = take(&layers)?;
         let rows: Vec<Vec<usize>> =
             model.inputs.iter().map(|port| port.shape.clone().unwrap_or_default()).collect();
@@ -174,7 +208,7 @@ impl Model {
 fn ports(inputs: &[&Symbol]) -> Result<Vec<Port>> {
     let mut ports: Vec<Port> = Vec::new();
     for (i, symbol) in inputs.iter().enumerate() {
-        let Origin::Input { name, shape } = &*symbol.0 else {
+        let Origin::Input { name, shape } = &*symbol.origin else {
             let expected = "a value of Input::new";
             return Err(Error::argument(
                 "Model::new",
@@ -218,7 +252,7 @@ impl Walk {
         if self.depths.insert(symbol.address(), 0).is_some() {
             return;
         }
-        if let Origin::Call { layer, .. } = &*symbol.0
+        if let Origin::Call { layer, .. } = &*symbol.origin
             && self.depths.insert(layer.address(), 0).is_none()
         {
             self.layers.push(layer.clone());
@@ -231,7 +265,7 @@ impl Walk {
     fn check_inputs(&self, inputs: &[&Symbol], ports: &[Port]) -> Result<()> {
         let listed = |symbol: &Symbol| inputs.iter().any(|input| input.address() == symbol.address());
         for symbol in &self.symbols {
-            if let Origin::Input { name, shape } = &*symbol.0
+            if let Origin::Input { name, shape } = &*symbol.origin
                 && !listed(symbol)
             {
                 let found = format!("without {name:?} of shape {shape:?}, which an output needs");
@@ -248,7 +282,7 @@ impl Walk {
     /// The layers in Keras's order: the deepest first, then as they were met. A layer is as deep as its deepest call.
     fn layers_by_depth(&mut self) -> Vec<SharedLayer> {
         for symbol in self.symbols.iter().rev() {
-            let Origin::Call { layer, inputs } = &*symbol.0 else { continue };
+            let Origin::Call { layer, inputs } = &*symbol.origin else { continue };
             let depth = self.depths[&symbol.address()].max(self.depths[&layer.address()]);
             self.depths.insert(symbol.address(), depth);
             self.depths.insert(layer.address(), depth);
@@ -264,7 +298,7 @@ impl Walk {
 
     /// The calls so that each comes behind those that it needs, and the layers' first calls in the order of `layers`.
     fn calls_by_layer(&self, layers: &[SharedLayer]) -> Vec<Symbol> {
-        let place = |symbol: &Symbol| match &*symbol.0 {
+        let place = |symbol: &Symbol| match &*symbol.origin {
             Origin::Input { .. } => None,
             Origin::Call { layer, .. } => layers.iter().position(|known| known.address() == layer.address()),
         };

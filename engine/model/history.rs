@@ -27,6 +27,11 @@ impl Logs {
         self.tables.get(name)
     }
 
+    /// All tables with their names.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.tables.iter().map(|(name, table)| (name.as_str(), table))
+    }
+
     /// All names and values; tables are not among them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.numbers.iter().map(|(name, &value)| (name.as_str(), value))
@@ -75,6 +80,8 @@ impl fmt::Display for Logs {
 pub struct History {
     epochs: Vec<Logs>,
     step_losses: Vec<f32>,
+    cancelled: bool,
+    pub(super) stop_reason: Option<String>,
 }
 
 impl History {
@@ -91,6 +98,16 @@ impl History {
     /// The loss of each step's own batch, before its update.
     pub fn step_losses(&self) -> &[f32] {
         &self.step_losses
+    }
+
+    /// Whether the training was cancelled. An epoch that was not finished has no report; its steps have their losses.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Why a callback has ended the training early, if it said so.
+    pub fn stop_reason(&self) -> Option<&str> {
+        self.stop_reason.as_deref()
     }
 
     /// A line for each epoch under a line of names, as Keras's `CSVLogger` writes it.
@@ -113,6 +130,11 @@ impl History {
     /// If the file cannot be written.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         write_file(path, self.to_csv().as_bytes())
+    }
+
+    pub(super) fn cancel(&mut self, step_losses: &[f32]) {
+        self.cancelled = true;
+        self.step_losses.extend_from_slice(step_losses);
     }
 
     pub(super) fn push(&mut self, logs: Logs, step_losses: &[f32]) {

@@ -5,6 +5,7 @@ use super::custom_step::CustomStep;
 use super::network::Model;
 use super::score::{score, sum};
 use super::update::update;
+use super::watch::watch;
 use crate::error::Result;
 use crate::graph::{Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Variables};
@@ -26,7 +27,7 @@ pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
     let forward = forward(&mut graph, model, x, false)?;
     let several = forward.of.len() > 1;
     for (prediction, name) in forward.of.iter().zip(model.output_names()) {
-        graph.output(if several { name } else { "prediction" }, prediction.value)?;
+        graph.output(if several { &name } else { "prediction" }, prediction.value)?;
     }
     Ok(graph)
 }
@@ -41,14 +42,23 @@ pub(super) fn evaluate_graph(model: &Model, stored: &[Stored], compiled: &Compil
     Ok(graph)
 }
 
-/// The graph of a training step: outputs as [`evaluate_graph`], before the weights change.
-pub(super) fn train_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
+/// The graph of a training step: outputs as [`evaluate_graph`], before the weights change, and those of
+/// [`watch`](super::watch) if they are `watched`.
+pub(super) fn train_graph(
+    model: &Model,
+    stored: &[Stored],
+    compiled: &Compiled,
+    watched: bool,
+) -> Result<Graph> {
     let mut graph = Graph::new();
     let (x, others) = stored.split_at(model.inputs.len());
     let forward = forward(&mut graph, model, x, true)?;
     let losses = losses(&mut graph, model, &forward, compiled, others)?;
     let learners: Vec<_> = compiled.learners.iter().zip(losses).collect();
-    update(&mut graph, &learners, &forward.constraints)?;
+    let gradients = update(&mut graph, &learners, &forward.constraints)?;
+    if watched {
+        watch(&mut graph, model, &forward, &gradients)?;
+    }
     Ok(graph)
 }
 
@@ -97,6 +107,8 @@ fn losses(
 pub(super) struct Forward {
     /// The model's outputs.
     pub of: Vec<Prediction>,
+    /// What each call of a layer gives.
+    pub calls: Vec<NodeId>,
     /// What weights and outputs add to the loss.
     pub penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
@@ -117,13 +129,14 @@ fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Re
     for call in &model.calls {
         let inputs: Vec<NodeId> = call.inputs.iter().map(|&value| values[value]).collect();
         let (layer, weights) = (model.layers[call.layer].as_ref(), weights[call.layer].clone());
-        values.push(context.call(layer, weights, &inputs)?);
+        values.extend(context.call(layer, weights, &inputs)?);
     }
     let of = model.outputs.iter().map(|&value| prediction(&context, values[value])).collect();
     let updates = context.updates().to_vec();
     let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
     update_states(graph, &updates)?;
-    Ok(Forward { of, penalties, constraints })
+    let calls = values.split_off(model.inputs.len());
+    Ok(Forward { of, calls, penalties, constraints })
 }
 
 /// An input as floats.

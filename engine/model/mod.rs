@@ -1,5 +1,6 @@
 //! Models: layers in a row, trained, evaluated and asked for predictions.
 
+mod apart;
 mod build;
 pub mod callbacks;
 mod check;
@@ -11,18 +12,24 @@ mod fit;
 mod functional;
 mod history;
 mod keras;
+mod layer_output;
 mod learner;
 mod lower;
+mod memory;
 mod network;
 mod objective;
 mod options;
 mod pass;
 #[cfg(feature = "plots")]
 pub mod plot;
+mod predictor;
 mod profile;
 mod progress;
 mod report;
 mod run;
+// A browser has no clock.
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+mod run_report;
 #[cfg(feature = "hdf5")]
 mod safetensors;
 mod samples;
@@ -38,7 +45,10 @@ mod tensors;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 mod training;
+#[cfg(feature = "cpu")]
+mod tune;
 mod update;
+mod watch;
 mod weights;
 
 pub use callbacks::Callback;
@@ -51,7 +61,12 @@ pub use learner::Learner;
 pub use network::{Model, Purpose};
 pub use objective::Objective;
 pub use options::FitOptions;
+pub use predictor::Predictor;
 pub use profile::{KernelTime, Profile};
+#[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
+pub use run_report::RunReport;
 pub use sequential::Sequential;
 pub use tensors::Tensors;
 pub use training::Training;
+#[cfg(feature = "cpu")]
+pub use tune::Tuned;

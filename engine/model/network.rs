@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::build::{BuiltLayer, check_names};
 use super::compiled::Compiled;
 use super::device::Device;
@@ -21,7 +23,7 @@ pub struct Model {
     pub(super) layers: Vec<Box<dyn Layer>>,
     /// In an order in which they can be made.
     pub(super) calls: Vec<Call>,
-    /// The values that are the model's outputs: inputs are counted first, then calls.
+    /// The values that are the model's outputs: inputs are counted first, then what calls give.
     pub(super) outputs: Vec<usize>,
     pub(super) seed: u64,
     pub(super) built: Vec<BuiltLayer>,
@@ -51,6 +53,17 @@ pub(super) struct Port {
 pub(super) struct Call {
     pub layer: usize,
     pub inputs: Vec<usize>,
+    /// The first of the values that it gives, which follow each other.
+    pub first: usize,
+    /// How many it gives.
+    pub count: usize,
+}
+
+impl Call {
+    /// The values that it gives.
+    pub fn values(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
 }
 
 /// What a graph is for.
@@ -58,6 +71,8 @@ pub(super) struct Call {
 pub enum Purpose {
     /// A training step: loss, metrics, gradients and the optimizer's update.
     Training,
+    /// The same, with the largest magnitude of what each layer gives and of each weight's gradient.
+    WatchedTraining,
     /// Loss and metrics.
     Evaluation,
     /// The model's output.
@@ -174,9 +189,11 @@ impl Model {
         if self.shapes.is_empty() {
             self.shapes = rows.to_vec();
         }
-        for at in self.shapes.len() - rows.len()..self.calls.len() {
-            let shape = self.build_call(at)?;
-            self.shapes.push(shape);
+        for at in 0..self.calls.len() {
+            if self.calls[at].first >= self.shapes.len() {
+                let shapes = self.build_call(at)?;
+                self.shapes.extend(shapes);
+            }
         }
         for (port, row) in self.inputs.iter_mut().zip(rows) {
             port.shape = Some(row.clone());
@@ -184,29 +201,36 @@ impl Model {
         Ok(())
     }
 
-    /// Builds the layer of call number `at`, if it is not built yet, and returns the shape of what the call gives.
-    fn build_call(&mut self, at: usize) -> Result<Vec<usize>> {
-        let Call { layer: number, inputs } = &self.calls[at];
+    /// Calls layer `layer` on `inputs`.
+    pub(super) fn push_call(&mut self, layer: usize, inputs: Vec<usize>, count: usize) -> Range<usize> {
+        let first = self.calls.last().map_or(self.inputs.len(), |call| call.values().end);
+        self.calls.push(Call { layer, inputs, first, count });
+        first..first + count
+    }
+
+    /// Builds the layer of call number `at`, if it is not built yet, and returns the shapes of what the call gives.
+    fn build_call(&mut self, at: usize) -> Result<Vec<Vec<usize>>> {
+        let Call { layer: number, inputs, .. } = &self.calls[at];
         let (layer, number) = (self.layers[*number].as_ref(), *number);
         let inputs: Vec<&[usize]> = inputs.iter().map(|&value| self.shapes[value].as_slice()).collect();
         if number < self.built.len() {
-            let shape = layer.output_shape_many(&inputs)?;
+            let shapes = layer.output_shapes(&inputs)?;
             let (found, expected) = (layer.weights_many(&inputs), &self.built[number]);
             if found != expected.weights[..expected.learning] {
                 let (found, expected) = (format!("{inputs:?}"), format!("{:?}", expected.inputs));
                 let remedy = "call a shared layer on values of one shape";
                 return Err(Error::shape(layer.place(), "input", found, expected, remedy));
             }
-            return Ok(shape);
+            return Ok(shapes);
         }
         let first = self.built.iter().map(|layer| layer.weights.len()).sum();
         let built = BuiltLayer::new(layer, &inputs, self.seed, first)?;
-        let shape = built.output.clone();
+        let shapes = built.outputs.clone();
         self.built.push(built);
-        Ok(shape)
+        Ok(shapes)
     }
 
-    fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
+    pub(super) fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
         if found.len() != self.inputs.len() {
             let expected = format!("{}, one for each input", self.inputs.len());
             return Err(Error::argument(self.place(), "number of inputs", found.len(), expected));
@@ -237,7 +261,8 @@ impl Model {
 
     pub(super) fn lower(&self, purpose: Purpose, stored: &[Stored]) -> Result<Graph> {
         match purpose {
-            Purpose::Training => lower::train_graph(self, stored, self.compiled("graph")?),
+            Purpose::Training => lower::train_graph(self, stored, self.compiled("graph")?, false),
+            Purpose::WatchedTraining => lower::train_graph(self, stored, self.compiled("graph")?, true),
             Purpose::Evaluation => lower::evaluate_graph(self, stored, self.compiled("graph")?),
             Purpose::Prediction => lower::predict_graph(self, stored),
         }
@@ -268,20 +293,56 @@ impl Model {
         self.compiled.as_ref().ok_or_else(|| Error::order(call, problem, "call `compile` first"))
     }
 
-    /// The names of the outputs: those of the layers that give them, or of the inputs that they are.
-    pub(super) fn output_names(&self) -> Vec<&str> {
-        self.outputs.iter().map(|&value| self.value_name(value)).collect()
+    /// The names of the outputs: those of the layers that give them, or of the inputs that they are. Further values of one
+    /// layer are numbered: `lstm`, `lstm[1]`.
+    pub(super) fn output_names(&self) -> Vec<String> {
+        let name = |&value: &usize| match self.origin(value) {
+            Some((_, number)) if number > 0 => format!("{}[{number}]", self.value_name(value)),
+            _ => self.value_name(value).to_string(),
+        };
+        self.outputs.iter().map(name).collect()
     }
 
+    /// The name of the layer that gives `value`, or of the input that it is.
     pub(super) fn value_name(&self, value: usize) -> &str {
-        match value.checked_sub(self.inputs.len()) {
-            Some(call) => self.layers[self.calls[call].layer].name(),
+        match self.origin(value) {
+            Some((call, _)) => self.layers[self.calls[call].layer].name(),
             None => &self.inputs[value].name,
         }
+    }
+
+    /// The call that gives `value`, and which of its values that is; `None` for an input.
+    pub(super) fn origin(&self, value: usize) -> Option<(usize, usize)> {
+        let call = self.calls.iter().position(|call| call.values().contains(&value))?;
+        Some((call, value - self.calls[call].first))
+    }
+
+    /// Whether each layer is called once, on what the one before gives, as in a Sequential.
+    pub(super) fn is_row(&self) -> bool {
+        let mut given = vec![0];
+        let in_row = |(i, call): (usize, &Call)| {
+            let alone = call.inputs.len() == 1 || self.layers[call.layer].extra_inputs().is_none();
+            let follows = call.layer == i && call.inputs == given && alone;
+            given = call.values().collect();
+            follows
+        };
+        self.inputs.len() == 1
+            && self.calls.len() == self.layers.len()
+            && self.calls.iter().enumerate().all(in_row)
+            && self.outputs == given
     }
 
     /// The shapes of one sample of each output, of a built model.
     pub(super) fn output_shapes(&self) -> Vec<&[usize]> {
         self.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
     }
+}
+
+/// Whether `predict`, which returns one tensor, is the call for `model`.
+pub(super) fn check_single(model: &Model) -> Result<()> {
+    if model.outputs.len() <= 1 {
+        return Ok(());
+    }
+    let expected = "1: call `predict_each`";
+    Err(Error::argument("predict", "number of outputs", model.outputs.len(), expected))
 }

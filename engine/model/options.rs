@@ -1,6 +1,7 @@
 use super::callbacks::Callback;
 use super::progress::Progress;
 use super::tensors::Tensors;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 
 /// Samples in a batch unless told otherwise: Keras's default.
@@ -24,6 +25,7 @@ pub struct FitOptions {
     pub(super) class_weight: Vec<(usize, f32)>,
     pub(super) seed: Option<u64>,
     pub(super) callbacks: Vec<Box<dyn Callback>>,
+    pub(super) token: CancellationToken,
     verbose: u8,
 }
 
@@ -48,6 +50,7 @@ impl FitOptions {
             class_weight: Vec::new(),
             seed: None,
             callbacks: Vec::new(),
+            token: CancellationToken::new(),
             // A browser has no clock that a progress line could read.
             verbose: if cfg!(target_arch = "wasm32") { 0 } else { 1 },
         }
@@ -129,6 +132,14 @@ impl FitOptions {
     /// Adds what follows the training.
     pub fn callback(mut self, callback: impl Callback + 'static) -> Self {
         self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Lets `token` end the training from another thread: after the step that is under way, on a GPU after at most two
+    /// submissions of some 50 ms. `fit` returns the epochs that were finished, and
+    /// [`History::is_cancelled`](super::History::is_cancelled) says so; weights and optimizer stand where the last step left them.
+    pub fn cancel_on(mut self, token: CancellationToken) -> Self {
+        self.token = token;
         self
     }
 

@@ -6,6 +6,8 @@ use super::history::Logs;
 use super::report::Report;
 use super::samples::Samples;
 use super::session::{Loaded, Session};
+use super::watch::watched;
+use crate::cancellation::CancellationToken;
 use crate::data::shuffled;
 use crate::error::Result;
 use crate::graph::random::Key;
@@ -70,11 +72,17 @@ impl Pass {
         range.map(step).collect()
     }
 
-    /// Runs all steps without scalars: an evaluation or a prediction.
-    pub async fn run(&self, session: &mut Session) -> Result<Vec<Vec<f32>>> {
+    /// Runs all steps without scalars, unless `token` is cancelled: an evaluation or a prediction.
+    pub async fn run(&self, session: &mut Session, token: &CancellationToken) -> Result<Vec<Vec<f32>>> {
         let steps = self.steps(0..self.count(), 0, 0, |_| Ok(Vec::new()))?;
-        session.engine().run(self.binding, &steps).await?;
+        session.engine().run_until(self.binding, &steps, token).await?;
         session.engine().outputs(self.binding).await
+    }
+
+    /// What is watched, and its largest magnitude in each step.
+    pub fn watched(&self, outputs: &[Vec<f32>]) -> Vec<(String, Vec<f32>)> {
+        let outputs = self.loaded.outputs.iter().zip(outputs);
+        outputs.filter_map(|(name, values)| Some((watched(name)?.to_string(), values.clone()))).collect()
     }
 
     /// What is reported of the samples of the first `done` steps: every sample weighs alike.

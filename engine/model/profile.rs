@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::network::{Model, Purpose};
 use super::pass::Pass;
+use super::run::Batch;
 use super::samples::Samples;
 use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
+use crate::schedule::Contraction;
 
 /// The time of one kernel in a step, beside what it has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,12 +121,31 @@ impl Model {
         if steps == 0 {
             return Err(Error::argument("profile", "steps", 0, "at least 1"));
         }
+        self.profile_and_contractions(x.into(), y, steps).await.map(|(profile, _)| profile)
+    }
+
+    /// The products and convolutions of a training step over one batch, all samples of `x`, if there are targets `y`, else
+    /// of a prediction: what [`Device::tune`](super::Device::tune) can search for. The step is run once, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Model::profile`].
+    pub fn contractions(&mut self, x: impl Into<Tensors>, y: Option<Tensors>) -> Result<Vec<Contraction>> {
+        pollster::block_on(self.profile_and_contractions(x.into(), y, 1))
+            .map(|(_, contractions)| contractions)
+    }
+
+    async fn profile_and_contractions(
+        &mut self,
+        x: Tensors,
+        y: Option<Tensors>,
+        steps: usize,
+    ) -> Result<(Profile, Vec<Contraction>)> {
         let (purpose, samples) = match y {
             Some(y) => {
                 self.compiled("profile")?;
-                (Purpose::Training, self.for_losses("profile", Samples::new("profile", x.into(), y)?)?)
+                (Purpose::Training, self.for_losses("profile", Samples::new("profile", x, y)?)?)
             }
-            None => (Purpose::Prediction, Samples::without_targets("profile", x.into())?),
+            None => (Purpose::Prediction, Samples::without_targets("profile", x)?),
         };
         self.build_rows(&samples)?;
         let weights = self.get_weights_async().await?;
@@ -134,7 +155,7 @@ impl Model {
             session.start_over()?;
             session.newer = Newer::Host;
         }
-        self.session = Some(session);
+        self.keep(session);
         self.put_weights(&weights)?;
         result
     }
@@ -145,8 +166,8 @@ impl Model {
         purpose: Purpose,
         samples: &Samples,
         steps: usize,
-    ) -> Result<Profile> {
-        let pass = self.bind(session, purpose, samples, samples.rows())?;
+    ) -> Result<(Profile, Vec<Contraction>)> {
+        let pass = self.bind(session, purpose, samples, Batch::of(samples, samples.rows()))?;
         let times = self.times(session, &pass, steps).await;
         session.engine().release(pass.binding);
         let median = |kernel: usize, times: &[Vec<f64>]| {
@@ -162,7 +183,8 @@ impl Model {
             bytes: cost.bytes,
         };
         let kernels = pass.loaded.costs.iter().cloned().enumerate().map(kernel).collect();
-        Ok(Profile { device: session.opened.describe(), batch: samples.rows(), kernels })
+        let profile = Profile { device: session.opened.describe(), batch: samples.rows(), kernels };
+        Ok((profile, pass.loaded.contractions.clone()))
     }
 
     /// Seconds of each kernel in each of `steps` steps; one more before them warms up.

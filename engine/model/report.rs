@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::compiled::Goal;
 use super::network::{Model, Purpose};
 use super::objective::Objective;
+use super::watch::watched;
 use crate::train::metrics::{Measure, Metric};
 
 /// A loss, or a metric.
@@ -50,7 +51,10 @@ impl Model {
     pub(super) fn reports(&self, purpose: Purpose, outputs: &[String]) -> Vec<Report> {
         match self.compiled.as_ref().filter(|_| purpose != Purpose::Prediction).map(|c| &c.goal) {
             None => Vec::new(),
-            Some(Goal::Custom(_)) => outputs.iter().map(|name| Report::mean(name)).collect(),
+            Some(Goal::Custom(_)) => {
+                let reported = outputs.iter().filter(|name| watched(name).is_none());
+                reported.map(|name| Report::mean(name)).collect()
+            }
             Some(Goal::Objectives(objectives)) => self.reports_of(objectives),
         }
     }

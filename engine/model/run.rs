@@ -1,18 +1,34 @@
 //! Evaluation and prediction, and the way to the device that all runs share.
 
+use super::apart::apart;
 use super::compiled::{Compiled, Goal};
 use super::device::Device;
 use super::examples::Form;
 use super::history::Logs;
-use super::network::{Model, Purpose};
+use super::network::{Model, Purpose, check_single};
 use super::pass::Pass;
 use super::samples::Samples;
 use super::session::{Layout, Newer, Session};
 use super::tensors::Tensors;
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::Element;
 use crate::stream::Stored;
 use crate::tensor::Tensor;
+
+/// How many samples a step takes, and how many its plan has room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    pub size: usize,
+    pub most: usize,
+}
+
+impl Batch {
+    /// Batches of `size`, planned for no more than there are `samples`.
+    pub fn of(samples: &Samples, size: usize) -> Self {
+        Self { size, most: size.min(samples.rows()) }
+    }
+}
 
 impl Model {
     /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32. Every sample weighs alike.
@@ -25,10 +41,11 @@ impl Model {
         y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        pollster::block_on(self.evaluate_async(x, y, batch_size))
+        let samples = Samples::new("evaluate", x.into(), y.into())?;
+        pollster::block_on(self.evaluate_samples(samples, batch_size.into(), &CancellationToken::new()))
     }
 
-    /// [`Model::evaluate`] without blocking the thread.
+    /// [`Model::evaluate`] on a thread of its own: the caller's is free meanwhile.
     ///
     /// # Errors
     /// As [`Model::evaluate`].
@@ -38,7 +55,11 @@ impl Model {
         y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        self.evaluate_samples(Samples::new("evaluate", x.into(), y.into())?, batch_size.into()).await
+        let (x, y, batch_size, token) = (x.into(), y.into(), batch_size.into(), CancellationToken::new());
+        apart(self, token.clone(), async move |model: &mut Self| {
+            model.evaluate_samples(Samples::new("evaluate", x, y)?, batch_size, &token).await
+        })
+        .await
     }
 
     /// [`Model::evaluate`] with a weight for each sample in the loss, as in
@@ -55,13 +76,19 @@ impl Model {
     ) -> Result<Logs> {
         let samples = Samples::new("evaluate", x.into(), y.into())?;
         let samples = samples.weighted("evaluate", Some(sample_weight.into()))?;
-        pollster::block_on(self.evaluate_samples(samples, batch_size.into()))
+        pollster::block_on(self.evaluate_samples(samples, batch_size.into(), &CancellationToken::new()))
     }
 
-    async fn evaluate_samples(&mut self, samples: Samples, batch_size: Option<usize>) -> Result<Logs> {
+    async fn evaluate_samples(
+        &mut self,
+        samples: Samples,
+        batch_size: Option<usize>,
+        token: &CancellationToken,
+    ) -> Result<Logs> {
         self.compiled("evaluate")?;
         let samples = self.for_losses("evaluate", samples)?;
-        let (outputs, pass) = self.run(Purpose::Evaluation, &samples, batch_size, "evaluate").await?;
+        let batch = batch("evaluate", &samples, batch_size)?;
+        let (outputs, pass) = self.run(Purpose::Evaluation, &samples, batch, token).await?;
         Ok(pass.logs(&outputs, pass.count()))
     }
 
@@ -72,10 +99,11 @@ impl Model {
     /// If the data do not fit the model or hold NaN, the device fails, or the model has several outputs, for which
     /// there is [`Model::predict_each`].
     pub fn predict(&mut self, x: impl Into<Tensors>, batch_size: impl Into<Option<usize>>) -> Result<Tensor> {
-        pollster::block_on(self.predict_async(x, batch_size))
+        check_single(self)?;
+        Ok(self.predict_each(x, batch_size)?.swap_remove(0))
     }
 
-    /// [`Model::predict`] without blocking the thread.
+    /// [`Model::predict`] on a thread of its own: the caller's is free meanwhile.
     ///
     /// # Errors
     /// As [`Model::predict`].
@@ -84,10 +112,7 @@ impl Model {
         x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Tensor> {
-        if self.outputs.len() > 1 {
-            let expected = "1: call `predict_each`";
-            return Err(Error::argument("predict", "number of outputs", self.outputs.len(), expected));
-        }
+        check_single(self)?;
         Ok(self.predict_each_async(x, batch_size).await?.swap_remove(0))
     }
 
@@ -100,10 +125,10 @@ impl Model {
         x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Vec<Tensor>> {
-        pollster::block_on(self.predict_each_async(x, batch_size))
+        pollster::block_on(self.predict_rows(x.into(), batch_size.into(), None, &CancellationToken::new()))
     }
 
-    /// [`Model::predict_each`] without blocking the thread.
+    /// [`Model::predict_each`] on a thread of its own: the caller's is free meanwhile.
     ///
     /// # Errors
     /// As [`Model::predict_each`].
@@ -112,12 +137,42 @@ impl Model {
         x: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Vec<Tensor>> {
-        let samples = Samples::without_targets("predict", x.into())?;
+        let (x, batch_size, token) = (x.into(), batch_size.into(), CancellationToken::new());
+        apart(self, token.clone(), async move |model: &mut Self| {
+            model.predict_rows(x, batch_size, None, &token).await
+        })
+        .await
+    }
+
+    /// Predictions in batches of `batch_size`, by a program that has room for `most`, if that is given.
+    pub(super) async fn predict_rows(
+        &mut self,
+        x: Tensors,
+        batch_size: impl Into<Option<usize>>,
+        most: Option<usize>,
+        token: &CancellationToken,
+    ) -> Result<Vec<Tensor>> {
+        let samples = Samples::without_targets("predict", x)?;
         self.build_rows(&samples)?;
-        let (outputs, _) = self.run(Purpose::Prediction, &samples, batch_size.into(), "predict").await?;
-        let shapes = self.output_shapes();
-        let tensors = outputs.into_iter().zip(shapes);
-        tensors.map(|(values, row)| Tensor::f32(&[&[samples.rows()], row].concat(), values)).collect()
+        let mut batch = batch("predict", &samples, batch_size.into())?;
+        batch.most = most.unwrap_or(batch.most);
+        let (outputs, _) = self.run(Purpose::Prediction, &samples, batch, token).await?;
+        self.as_tensors(outputs, samples.rows())
+    }
+
+    /// What the model gives for `x` in the midst of a run on `session`, which has its newest weights.
+    pub(super) async fn predict_in(&self, session: &mut Session, x: Tensors) -> Result<Vec<Tensor>> {
+        let samples = Samples::without_targets("predict", x)?;
+        self.check_inputs(&samples.row_shapes())?;
+        let batch = batch("predict", &samples, None)?;
+        let (outputs, _) =
+            self.run_in(session, Purpose::Prediction, &samples, batch, &CancellationToken::new()).await?;
+        self.as_tensors(outputs, samples.rows())
+    }
+
+    fn as_tensors(&self, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Tensor>> {
+        let tensors = outputs.into_iter().zip(self.output_shapes());
+        tensors.map(|(values, row)| Tensor::f32(&[&[rows], row].concat(), values)).collect()
     }
 
     /// The device that the model runs on and why, such as `CPU, 2 threads, AVX2 (no GPU adapter was found)`.
@@ -147,13 +202,12 @@ impl Model {
         &mut self,
         purpose: Purpose,
         samples: &Samples,
-        batch_size: Option<usize>,
-        call: &str,
+        batch: Batch,
+        token: &CancellationToken,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
-        let batch_size = samples.batch_size(call, batch_size)?;
         let mut session = self.start_session().await?;
-        let result = self.run_in(&mut session, purpose, samples, batch_size).await;
-        self.session = Some(session);
+        let result = self.run_in(&mut session, purpose, samples, batch, token).await;
+        self.keep(session);
         result
     }
 
@@ -162,13 +216,14 @@ impl Model {
         session: &mut Session,
         purpose: Purpose,
         samples: &Samples,
-        batch_size: usize,
+        batch: Batch,
+        token: &CancellationToken,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
-        let pass = self.bind(session, purpose, samples, batch_size)?;
+        let pass = self.bind(session, purpose, samples, batch)?;
         if pass.loaded.changes {
             session.newer = Newer::Device;
         }
-        let outputs = pass.run(session).await;
+        let outputs = pass.run(session, token).await;
         session.engine().release(pass.binding);
         Ok((outputs?, pass))
     }
@@ -179,12 +234,12 @@ impl Model {
         session: &mut Session,
         purpose: Purpose,
         samples: &Samples,
-        batch_size: usize,
+        batch: Batch,
     ) -> Result<Pass> {
-        let (stored, max_batch) = (samples.stored(), batch_size.min(samples.rows()));
-        let loaded = session.load(purpose, &stored, max_batch, || self.lower(purpose, &stored))?;
+        let given = (purpose, self.outputs.as_slice());
+        let loaded = session.load(given, samples, batch, |stored| self.lower(purpose, stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
-        Pass::new(session, loaded, reports, samples, batch_size)
+        Pass::new(session, loaded, reports, samples, batch.size)
     }
 
     /// Builds the model for `samples` and brings the targets into the form that the losses compare.
@@ -199,12 +254,20 @@ impl Model {
     }
 
     pub(super) fn build_rows(&mut self, samples: &Samples) -> Result<()> {
-        self.build_for(&samples.input_rows())
+        self.build_for(&samples.row_shapes())
     }
 
     async fn open(&self) -> Result<Session> {
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
-        Ok(Session::new(device.open().await?))
+        let opened = device.open().await?;
+        tracing::info!(device = opened.describe(), "device opened");
+        Ok(Session::new(opened))
+    }
+
+    /// Keeps `session` for the next call, unless its device is lost: that call then opens it anew, with the weights that the
+    /// host had last.
+    pub(super) fn keep(&mut self, session: Session) {
+        self.session = (!session.opened.engine.is_broken()).then_some(session);
     }
 
     /// How weights and what the optimizer remembers lie on the device.
@@ -230,9 +293,14 @@ impl Model {
                 Ok(session)
             }
             Err(error) => {
-                self.session = Some(session);
+                self.keep(session);
                 Err(error)
             }
         }
     }
+}
+
+/// Batches of `batch_size` for `call`, or of the default size.
+fn batch(call: &str, samples: &Samples, batch_size: Option<usize>) -> Result<Batch> {
+    Ok(Batch::of(samples, samples.batch_size(call, batch_size)?))
 }

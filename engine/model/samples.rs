@@ -10,7 +10,8 @@ use super::tensors::{Given, Tensors};
 use crate::data::{Dataset, split_row};
 use crate::error::{Error, Result};
 use crate::schedule::{BindingId, ProgramId};
-use crate::stream::{ReadAhead, Source, Stored};
+use crate::stream::{ReadAhead, Source, Stored, Volume};
+use crate::tensor::Tensor;
 
 /// Samples, and targets if there are any, in the form that the graph takes.
 #[derive(Clone, Debug)]
@@ -141,8 +142,16 @@ impl Samples {
     }
 
     /// The shapes of one sample of each input.
-    pub fn input_rows(&self) -> Vec<Vec<usize>> {
-        self.example().x.iter().map(|x| x.shape()[1..].to_vec()).collect()
+    pub fn row_shapes(&self) -> Vec<Vec<usize>> {
+        self.example().row_shapes()
+    }
+
+    /// How much data there is.
+    pub fn volume(&self) -> Volume {
+        let columns = self.example().tensors();
+        let bytes = |column: &Arc<Tensor>| (Stored::of(column).row_bytes() * self.rows()) as u64;
+        let is_streamed = matches!(self.data, Data::Streamed(_));
+        Volume { rows: self.rows(), columns: columns.iter().map(bytes).collect(), is_streamed }
     }
 
     fn example(&self) -> &Examples {

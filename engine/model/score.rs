@@ -14,7 +14,7 @@ pub(super) fn score(
     graph: &mut Graph,
     forward: &Forward,
     objectives: &[Objective],
-    names: &[&str],
+    names: &[String],
     weights: &[Stored],
 ) -> Result<NodeId> {
     let (mut losses, mut parts, mut scores) = (Vec::new(), Vec::new(), Vec::new());

@@ -2,11 +2,12 @@ use std::ops::{Deref, DerefMut};
 
 use super::build::free_name;
 use super::device::Device;
-use super::network::{Call, Model, Port};
-use crate::error::Result;
+use super::network::{Model, Port};
+use crate::error::{Error, Result};
 use crate::layers::Layer;
 
-/// Layers in a row: a [`Model`] of one input and one output, with all that a model can do.
+/// Layers in a row: a [`Model`] of one input, with all that a model can do. Each layer takes what the one before gives; its
+/// outputs are those of the last.
 ///
 /// ```
 /// use gradus::{Dense, Sequential};
@@ -37,10 +38,14 @@ impl Sequential {
             let name = free_name(layer.class_name(), &self.layers);
             layer.base_mut().set_name(&name);
         }
-        let number = self.layers.len();
-        // Value 0 is the input, value i + 1 what layer i gives.
-        self.calls.push(Call { layer: number, inputs: vec![number] });
-        self.outputs = vec![number + 1];
+        let (number, count) = (self.layers.len(), layer.output_count());
+        let inputs = if number == 0 { vec![0] } else { self.outputs.clone() };
+        // Values behind the first would be taken for first states, which Keras takes from calls alone.
+        if inputs.len() > 1 && layer.extra_inputs().is_some() {
+            let expected = "1: call the layer in a functional Model";
+            layer.base_mut().refuse(Error::argument("", "number of inputs", inputs.len(), expected));
+        }
+        self.outputs = self.push_call(number, inputs, count).collect();
         self.layers.push(layer);
         self
     }

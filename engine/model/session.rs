@@ -3,10 +3,13 @@
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
 use super::lower::{FROZEN, STATES, WEIGHTS};
+use super::memory;
 use super::network::Purpose;
+use super::run::Batch;
+use super::samples::Samples;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
-use crate::schedule::{Cost, Options, ProgramId, schedule};
+use crate::schedule::{Contraction, Cost, Options, ProgramId, schedule_tuned};
 use crate::stream::Stored;
 use crate::train::optimizers::Slot;
 
@@ -68,6 +71,8 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub purpose: Purpose,
+    /// The values that the model gives.
+    pub values: Vec<usize>,
     pub stored: Vec<Stored>,
     pub max_batch: usize,
     pub id: ProgramId,
@@ -79,6 +84,8 @@ pub(super) struct Loaded {
     pub explanation: String,
     /// What each kernel has to do.
     pub costs: Vec<Cost>,
+    /// Its products and convolutions, each once.
+    pub contractions: Vec<Contraction>,
     /// Whether a step leaves other weights or states behind.
     pub changes: bool,
 }
@@ -189,30 +196,49 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose`, loaded unless it is already.
+    /// The program for `purpose` over `samples` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
-        purpose: Purpose,
-        stored: &[Stored],
-        max_batch: usize,
-        graph: impl FnOnce() -> Result<Graph>,
+        (purpose, values): (Purpose, &[usize]),
+        samples: &Samples,
+        batch: Batch,
+        graph: impl FnOnce(&[Stored]) -> Result<Graph>,
     ) -> Result<Loaded> {
+        let (stored, max_batch) = (samples.stored(), batch.most);
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
-            if loaded.stored == stored && loaded.max_batch == max_batch {
+            if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (&stored[..], max_batch, values)
+            {
                 return Ok(loaded.clone());
             }
             let loaded = self.loaded.swap_remove(at);
             self.opened.engine.unload(loaded.id);
         }
-        let program = schedule(&graph()?, self.opened.engine.target(), Options::default(), max_batch)?;
+        let graph = graph(&stored)?;
+        let Opened { engine, tuning, .. } = &self.opened;
+        let program = schedule_tuned(&graph, engine.target(), Options::default(), max_batch, tuning)?;
+        memory::check(&self.opened, &graph, &program, &samples.volume(), batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());
+        let contractions = program.contractions().into_iter().map(|(contraction, _)| contraction).collect();
         let changes = !program.graph.assigns.is_empty();
         let id = self.opened.engine.load(program)?;
-        let stored = stored.to_vec();
-        let loaded = Loaded { purpose, stored, max_batch, id, scalars, outputs, explanation, costs, changes };
+        tracing::debug!(?purpose, kernels = costs.len(), max_batch, "program loaded");
+        let values = values.to_vec();
+        let loaded = Loaded {
+            purpose,
+            values,
+            stored,
+            max_batch,
+            id,
+            scalars,
+            outputs,
+            explanation,
+            costs,
+            contractions,
+            changes,
+        };
         self.loaded.push(loaded.clone());
         Ok(loaded)
     }

@@ -29,7 +29,7 @@ impl Model {
             .collect();
         let layers = self.layers.iter().zip(&self.built).enumerate();
         rows.extend(layers.map(|(i, (layer, built))| self.row(i, layer.as_ref(), built)));
-        let in_a_row = self.is_chain();
+        let in_a_row = self.is_row();
         let first = if in_a_row { self.inputs.len() } else { 0 };
         let (columns, least) = if in_a_row { (3, &WIDTHS[..]) } else { (4, &CONNECTED_WIDTHS[..]) };
         let rows: Vec<&[String]> = rows[first..].iter().map(|row| &row[..columns]).collect();
@@ -49,20 +49,12 @@ impl Model {
         Ok(text + &self.totals())
     }
 
-    /// Whether each layer is called once, on what the one before gives.
-    fn is_chain(&self) -> bool {
-        let follows = |(i, call): (usize, &super::network::Call)| call.layer == i && call.inputs == [i];
-        self.inputs.len() == 1
-            && self.outputs == [self.calls.len()]
-            && self.calls.iter().enumerate().all(follows)
-    }
-
     fn row(&self, number: usize, layer: &dyn Layer, built: &BuiltLayer) -> Vec<String> {
         let name = format!("{} ({})", layer.name(), layer.class_name());
         let calls = self.calls.iter().filter(|call| call.layer == number);
         let sources: Vec<&str> =
             calls.flat_map(|call| &call.inputs).map(|&value| self.value_name(value)).collect();
-        vec![name, shown(&built.output), grouped(built.count()), sources.join(", ")]
+        vec![name, shown_all(&built.outputs), grouped(built.count()), sources.join(", ")]
     }
 
     fn totals(&self) -> String {
@@ -78,6 +70,12 @@ impl Model {
     pub fn count_parameters(&self) -> usize {
         self.built.iter().map(BuiltLayer::count).sum()
     }
+}
+
+/// One shape, or a list of several.
+fn shown_all(shapes: &[Vec<usize>]) -> String {
+    let all: Vec<String> = shapes.iter().map(|shape| shown(shape)).collect();
+    if all.len() == 1 { all.concat() } else { format!("[{}]", all.join(", ")) }
 }
 
 /// `(None, 28, 28)`

@@ -4,9 +4,10 @@ use super::Objective;
 use super::*;
 use crate::error::{Error, Result};
 use crate::layers::{Conv2D, Dense, Dropout, Flatten};
+use crate::schedule::{Destination, Target, schedule};
 use crate::tensor::Tensor;
 use crate::train::losses::SparseCategoricalCrossentropy;
-use crate::train::optimizers::{Adam, Sgd};
+use crate::train::optimizers::{Adam, AdamW, Lamb, Optimizer, Sgd};
 
 fn numbers(shape: &[usize], step: f32) -> Tensor {
     let count = shape.iter().product();
@@ -277,23 +278,50 @@ fn sequences_of_labels_are_learned() -> Result<()> {
     Ok(())
 }
 
+/// Dispatches of a training step of a small network, and those of them that change variables.
+fn dispatches(optimizer: Box<dyn Optimizer>, target: Target) -> Result<(usize, usize)> {
+    let x = Tensor::f32(&[4, 20], vec![0.5; 80])?;
+    let mut model = Sequential::new().add(Dense::new(30).activation("relu")).add(Dense::new(3));
+    model.compile(optimizer, "mean_squared_error", &[])?;
+    let program = schedule(&model.graph(Purpose::Training, &x)?, target, Default::default(), 4)?;
+    let updates = program.kernels.iter().filter(|kernel| {
+        kernel.region.stores.iter().any(|store| matches!(store.to, Destination::Variable(_)))
+    });
+    Ok((program.dispatches(), updates.count()))
+}
+
 /// One dispatch updates all weights and all that an elementwise optimizer remembers of them.
 #[test]
 fn an_optimizer_is_one_kernel() -> Result<()> {
-    use crate::schedule::{Destination, Target, schedule};
-    let x = Tensor::f32(&[4, 20], vec![0.5; 80])?;
     for name in ["sgd", "adam", "adamw", "adamax", "nadam", "rmsprop", "adagrad", "adadelta", "ftrl", "lion"]
     {
-        let mut model = Sequential::new().add(Dense::new(30).activation("relu")).add(Dense::new(3));
-        model.compile(name, "mean_squared_error", &[])?;
-        let graph = model.graph(Purpose::Training, &x)?;
         for target in [Target::Cpu, Target::Gpu { software: false }] {
-            let program = schedule(&graph, target, Default::default(), 4)?;
-            let updates = program.kernels.iter().filter(|kernel| {
-                kernel.region.stores.iter().any(|store| matches!(store.to, Destination::Variable(_)))
-            });
-            assert_eq!(updates.count(), 1, "{name} {target:?}");
+            assert_eq!(dispatches(name.try_into()?, target)?.1, 1, "{name} {target:?}");
         }
+    }
+    Ok(())
+}
+
+/// Lengths add two dispatches, of single weights and of all together: sums of segments, and sums of those.
+#[test]
+fn lengths_add_two_dispatches() -> Result<()> {
+    let gpu = Target::Gpu { software: false };
+    let (plain, updates) = dispatches(Adam::new(0.01).into(), gpu)?;
+    assert_eq!(updates, 1);
+    let optimizers: [(&str, Box<dyn Optimizer>, usize); 6] = [
+        ("clipnorm", Adam::new(0.01).clipnorm(1.0).into(), 2),
+        ("global_clipnorm", Adam::new(0.01).global_clipnorm(1.0).into(), 2),
+        ("lamb", Lamb::new(0.01).into(), 2),
+        ("lamb and clipnorm", Lamb::new(0.01).clipnorm(1.0).into(), 4),
+        ("decay but of biases", AdamW::new(0.01).exclude_from_weight_decay(&["bias"]).into(), 0),
+        (
+            "all of it",
+            AdamW::new(0.01).exclude_from_weight_decay(&["bias"]).clipnorm(1.0).use_ema(true).into(),
+            2,
+        ),
+    ];
+    for (name, optimizer, added) in optimizers {
+        assert_eq!(dispatches(optimizer, gpu)?.0, plain + added, "{name}");
     }
     Ok(())
 }

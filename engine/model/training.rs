@@ -4,9 +4,12 @@ use std::fmt;
 
 use super::callbacks::Callback;
 use super::history::{History, Logs};
-use super::network::Model;
+use super::network::{Model, check_single};
 use super::pass::Pass;
 use super::session::{Newer, Session};
+use super::tensors::Tensors;
+use super::watch::{Trouble, trouble};
+use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
 use crate::tensor::Tensor;
@@ -22,9 +25,12 @@ pub struct Training<'a> {
     pub(super) initial_epoch: usize,
     pub(super) seed: u64,
     pub(super) shuffle: bool,
+    pub(super) token: CancellationToken,
     done: usize,
     losses: Vec<f32>,
+    watched: Vec<(String, Vec<f32>)>,
     stopped: bool,
+    reason: Option<String>,
 }
 
 impl fmt::Debug for Training<'_> {
@@ -47,6 +53,12 @@ impl Training<'_> {
     /// Ends the training after the steps that are under way and their epoch's validation.
     pub fn stop(&mut self) {
         self.stopped = true;
+    }
+
+    /// [`Training::stop`], for a reason that [`History::stop_reason`] gives: the first one stays.
+    pub fn stop_because(&mut self, reason: &str) {
+        self.reason.get_or_insert_with(|| reason.to_string());
+        self.stop();
     }
 
     /// The optimizer's learning rate.
@@ -94,6 +106,30 @@ impl Training<'_> {
         self.model.write_weights(path, weights)
     }
 
+    /// What the model of one output gives for samples `x` with the weights as they are now. Waits for the device.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model or hold NaN, the model has several outputs, or the device fails.
+    pub fn predict(&mut self, x: impl Into<Tensors>) -> Result<Tensor> {
+        check_single(self.model)?;
+        Ok(wait("predict", self.model.predict_in(self.session, x.into()))?.swap_remove(0))
+    }
+
+    /// [`Model::save`] of the model as it is now. A training that goes on from the file does so from the last epoch that is
+    /// done: save when an epoch is over. Waits for the device.
+    ///
+    /// # Errors
+    /// As [`Model::save`], or if the device fails.
+    #[cfg(feature = "hdf5")]
+    pub fn save(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        wait("save", self.session.pull(&mut self.model.built))?;
+        // The session is not the model's while it trains.
+        self.model.remembered = Some(wait("save", self.session.slots())?);
+        let saved = self.model.save(path);
+        self.model.remembered = None;
+        saved
+    }
+
     /// The means over the steps of this epoch that are done. Waits for the device.
     ///
     /// # Errors
@@ -106,6 +142,19 @@ impl Training<'_> {
     /// The loss of each step's own batch, before its update; known when an epoch is over.
     pub fn step_losses(&self) -> &[f32] {
         &self.losses
+    }
+
+    /// Takes the device away, if it is a GPU.
+    #[cfg(test)]
+    pub(crate) fn lose_device(&mut self) {
+        if let super::device::Engine::Gpu(engine) = self.session.engine() {
+            engine.lose();
+        }
+    }
+
+    /// The first number of this epoch that no training goes on from: not finite, or above `limit` where layers are watched.
+    pub(super) fn trouble(&self, limit: f32) -> Option<Trouble> {
+        trouble(&self.losses, &self.watched, limit)
     }
 
     /// Whether steps are done when they are handed to the device, so that nothing is ever waited for.
@@ -130,7 +179,6 @@ impl<'a> Training<'a> {
         passes: (&'a Pass, Option<&'a Pass>),
     ) -> Self {
         let ((pass, check), seed) = (passes, model.seed);
-        let losses = Vec::new();
         Self {
             model,
             session,
@@ -140,9 +188,12 @@ impl<'a> Training<'a> {
             initial_epoch: 0,
             seed,
             shuffle: true,
+            token: CancellationToken::new(),
             done: 0,
-            losses,
+            losses: Vec::new(),
+            watched: Vec::new(),
             stopped: false,
+            reason: None,
         }
     }
 
@@ -150,43 +201,59 @@ impl<'a> Training<'a> {
         let mut history = History::default();
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(self))?;
         for epoch in self.initial_epoch..self.epochs {
-            let logs = self.epoch(epoch, callbacks).await?;
-            history.push(logs, &self.losses);
-            if self.stopped {
+            if self.token.is_cancelled() {
+                history.cancel(&[]);
+                break;
+            }
+            match self.epoch(epoch, callbacks).await? {
+                Some(logs) => history.push(logs, &self.losses),
+                None => history.cancel(&self.losses),
+            }
+            if self.stopped || history.is_cancelled() {
                 break;
             }
         }
-        if let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
+        // A training that was cancelled may go on: it keeps the weights that its optimizer works on.
+        if !history.is_cancelled()
+            && let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
             && let Some(average) = optimizers::average(optimizer)
         {
             self.session.adopt(average).await?;
         }
         callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
+        history.stop_reason = self.reason.take();
         Ok(history)
     }
 
-    async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Logs> {
+    /// What epoch number `epoch` reports; nothing if it was cancelled before its end.
+    async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Option<Logs>> {
         self.done = 0;
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
         if self.shuffle {
             let order = self.pass.order(self.seed, self.model.epoch);
             self.session.engine().set_order(self.pass.binding, &order)?;
         }
-        self.run_steps(callbacks).await?;
-        self.model.epoch += 1;
+        let is_whole = self.run_steps(callbacks).await?;
         let outputs = self.session.engine().outputs(self.pass.binding).await?;
         let mut logs = self.pass.logs(&outputs, self.done);
         self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
+        self.watched = self.pass.watched(&outputs);
+        if !is_whole {
+            return Ok(None);
+        }
+        self.model.epoch += 1;
         if let Some(check) = self.check {
-            let outputs = check.run(self.session).await?;
+            // A report without validation would be half a report.
+            let outputs = check.run(self.session, &CancellationToken::new()).await?;
             logs.insert_validation(check.logs(&outputs, check.count()));
         }
+        tracing::info!(epoch, %logs, "epoch done");
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
-        Ok(logs)
+        Ok(Some(logs))
     }
 
-    /// Runs the steps of an epoch, in parts if a callback wants to see them.
-    async fn run_steps(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<()> {
+    /// Runs the steps of an epoch, in parts if a callback wants to see them. False if the training was cancelled first.
+    async fn run_steps(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<bool> {
         let count = self.pass.count();
         while self.done < count && !(self.stopped && self.done > 0) {
             let wanted = callbacks.iter().filter_map(|callback| callback.next_batch()).min();
@@ -194,14 +261,18 @@ impl<'a> Training<'a> {
             // Made part by part: a callback may have changed the learning rate.
             let steps = self.steps_of(self.done..end)?;
             self.session.newer = Newer::Device;
-            self.session.engine().run(self.pass.binding, &steps).await?;
-            self.model.step += steps.len() as u64;
-            self.done = end;
+            let done = self.session.engine().run_until(self.pass.binding, &steps, &self.token).await?;
+            self.model.step += done as u64;
+            tracing::debug!(from = self.done, to = self.done + done, of = count, "steps run");
+            self.done += done;
+            if self.done < end {
+                return Ok(false);
+            }
             if wanted.is_some() {
                 callbacks.iter_mut().try_for_each(|callback| callback.on_batch_end(end, self))?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The steps numbered `range` in their epoch.

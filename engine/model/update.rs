@@ -9,26 +9,30 @@ use crate::train::constraints::Constraint;
 use crate::train::optimizers;
 
 /// Adds the gradients of each learner's loss, and its optimizer's arithmetic over the whole of the weights, which change
-/// where they are the learner's.
+/// where they are the learner's. Returns each weight that learns with its gradient.
 pub(super) fn update(
     graph: &mut Graph,
     learners: &[(&Learner, NodeId)],
     constraints: &[(NodeId, Constraint)],
-) -> Result<()> {
+) -> Result<Vec<(NodeId, NodeId)>> {
     let weights: Vec<NodeId> = graph.ids().filter(|&id| lies_in(graph, id, WEIGHTS)).collect();
     let mut slots: Vec<Vec<VariableId>> = Vec::new();
     for (learner, _) in learners {
         let own = optimizers::slots(learner.optimizer.as_ref());
         slots.push(own.iter().map(|slot| graph.variable_like(slot.name, WEIGHTS)).collect());
     }
+    let mut learning = Vec::new();
     if weights.is_empty() {
-        return Ok(());
+        return Ok(learning);
     }
     check_disjoint(graph, learners, &weights)?;
     let mut after = None;
     for (number, (&(learner, loss), slots)) in learners.iter().zip(&slots).enumerate() {
         let first = graph.scalars.len();
         let gradients = gradients(graph, learner, loss, &weights)?;
+        let pairs = weights.iter().copied().zip(gradients.iter().copied());
+        learning
+            .extend(pairs.filter(|&(weight, _)| parameter(graph, weight).is_some_and(|p| learner.has(p))));
         graph.enter(learner.optimizer.class_name());
         let own = optimizers::add_step(graph, learner.optimizer.as_ref(), WEIGHTS, &gradients, slots)?;
         after = Some(if learner.has_all() {
@@ -47,7 +51,7 @@ pub(super) fn update(
         graph.assign(WEIGHTS, weights)?;
     }
     graph.enter("");
-    Ok(())
+    Ok(learning)
 }
 
 /// What the graph calls the number `name` of learner number `learner`.

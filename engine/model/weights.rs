@@ -22,7 +22,10 @@ impl Model {
     pub async fn get_weights_async(&mut self) -> Result<Vec<Tensor>> {
         self.check_built("get_weights")?;
         if let Some(session) = &mut self.session {
-            session.pull(&mut self.built).await?;
+            let pulled = session.pull(&mut self.built).await;
+            let is_broken = session.opened.engine.is_broken();
+            self.session.take_if(|_| is_broken);
+            pulled?;
         }
         self.host_weights()
     }
@@ -103,7 +106,7 @@ impl Model {
     }
 
     /// Every weight with the name of its layer.
-    fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
+    pub(super) fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
         let layers = self.layers.iter().zip(&self.built);
         layers.flat_map(|(layer, built)| built.weights.iter().map(|weight| (layer.name(), weight)))
     }

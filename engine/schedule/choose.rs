@@ -6,6 +6,7 @@ use crate::tensor::Dim;
 use super::fuse::{Domain, Group};
 use super::program::{Scratch, Target, Tile, Work};
 use super::roots::{Layout, layout};
+use super::tuning::{Division, Tuning};
 
 /// Longer sums are split or blocked, so that rounding errors stay within DESIGN section 7's bound.
 pub const BLOCK: usize = 512;
@@ -31,7 +32,12 @@ impl Choice {
 }
 
 /// The kernel for a group.
-pub(super) fn choose(graph: &Graph, group: &Group, target: Target, max_batch: usize) -> Choice {
+pub(super) fn choose(
+    graph: &Graph,
+    group: &Group,
+    target: Target,
+    (max_batch, tuning): (usize, &Tuning),
+) -> Choice {
     let Some(node) = group.anchor else {
         return match group.domain {
             Domain::Elements(count) => Choice::plain(Work::Elementwise { count }, "elementwise"),
@@ -40,7 +46,8 @@ pub(super) fn choose(graph: &Graph, group: &Group, target: Target, max_batch: us
             }
         };
     };
-    let rule = Rule { graph, node, target, max_batch };
+    let tuned = if target == Target::Cpu { None } else { tuning.find(graph, node, max_batch) };
+    let rule = Rule { graph, node, target, max_batch, tuned };
     match graph.node(node).op {
         Op::MatMul { .. } => rule.matmul(),
         Op::Conv(_) | Op::ConvInputGradient(_) => rule.conv(),
@@ -62,6 +69,8 @@ struct Rule<'a> {
     node: NodeId,
     target: Target,
     max_batch: usize,
+    /// What a search has found to be better.
+    tuned: Option<Division>,
 }
 
 impl Rule<'_> {
@@ -115,11 +124,15 @@ impl Rule<'_> {
         if self.target == Target::Cpu {
             return (tile, 1, reason);
         }
+        let software = self.target == Target::Gpu { software: true };
+        let least = if software { k.div_ceil(LONGEST_LOOP) } else { 1 };
+        if let Some(Division { splits, .. }) = self.tuned {
+            return (tile, splits.max(least), reason);
+        }
         let groups = groups(tile, stack, m, n);
         let most = k.div_ceil(BLOCK / 2).clamp(1, 256);
         let wanted = if groups < ENOUGH_GROUPS { (ENOUGH_GROUPS / groups).min(most) } else { 1 };
-        let software = self.target == Target::Gpu { software: true };
-        let splits = if software { wanted.max(k.div_ceil(LONGEST_LOOP)) } else { wanted };
+        let splits = wanted.max(least);
         let reason = if splits > 1 { format!("{reason}; the sum of {k} in {splits} parts") } else { reason };
         (tile, splits, reason)
     }
@@ -142,6 +155,9 @@ impl Rule<'_> {
     }
 
     fn tile(&self, stack: usize, m: usize, n: usize) -> (Tile, String) {
+        if let Some(Division { tile, .. }) = self.tuned {
+            return (tile, format!("{tile:?}, as measured on this adapter"));
+        }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
             Target::Gpu { software: true } => self.register_tile(m, n),

@@ -7,9 +7,10 @@ use std::collections::{BTreeSet, HashMap};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::tensor::Dim;
 
+use super::Rooted;
 use super::order::Queue;
-use super::program::{Destination, Region, Store, storage};
-use super::roots::{Layout, is_anchor, is_resident, is_row_reduction, layout};
+use super::program::{Destination, Region, Store, Target, storage};
+use super::roots::{Layout, is_anchor, is_lookup, is_resident, is_row_reduction, layout};
 
 /// The elements that a kernel walks over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,23 +51,38 @@ pub(super) struct Groups<'a> {
     assigned: BTreeSet<NodeId>,
     /// Roots that join no other, since the kernel that they would make binds too much.
     alone: BTreeSet<NodeId>,
+    /// Values that one kernel may read and write.
+    most_bindings: usize,
 }
 
-/// Storage buffers a kernel may bind; WebGPU promises no more.
-const MAX_BUFFERS: usize = 8;
+/// Values that one kernel may read and write. WebGPU promises no more storage buffers; a kernel of the CPU only has to keep
+/// its registers in the cache.
+fn most_bindings(target: Target) -> usize {
+    match target {
+        Target::Cpu => 24,
+        Target::Gpu { .. } => 8,
+    }
+}
 
 /// So many kernels that bind too much are not split one at a time: each time all roots are joined anew.
 const MANY_CROWDED: usize = 12;
 
 impl<'a> Groups<'a> {
-    /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are those of `alone` in any case. If
+    /// Joins roots to kernels; with `fuse` off each root is a kernel, and so are late copies in any case. If
     /// `careful`, kernels that would wait for each other are parted.
-    pub fn build(graph: &'a Graph, root: Vec<bool>, fuse: bool, alone: Vec<NodeId>, careful: bool) -> Self {
+    pub fn build(rooted: &'a Rooted, fuse: bool, careful: bool) -> Self {
+        let graph = &rooted.graph;
         let packs = graph.nodes.iter().filter(|n| matches!(n.op, Op::Pack { .. }));
         let packed = packs.flat_map(|n| &n.inputs).map(|&n| storage(graph, n)).collect();
         let assigned = graph.assigns.iter().map(|assign| storage(graph, assign.value)).collect();
-        let alone = alone.into_iter().collect();
-        let mut this = Self { root, packed, assigned, alone, ..Self::empty(graph) };
+        let mut this = Self {
+            root: rooted.root.clone(),
+            packed,
+            assigned,
+            alone: rooted.late.iter().copied().collect(),
+            most_bindings: most_bindings(rooted.target),
+            ..Self::empty(graph)
+        };
         loop {
             this.join_roots(fuse);
             let parted = this.split_crowded() || (careful && this.break_circles());
@@ -89,6 +105,7 @@ impl<'a> Groups<'a> {
             packed: BTreeSet::new(),
             assigned: BTreeSet::new(),
             alone: BTreeSet::new(),
+            most_bindings: 0,
         }
     }
 
@@ -129,9 +146,32 @@ impl<'a> Groups<'a> {
                 None => self.start(id),
             };
             self.add(index, id);
+            if joins && is_row_reduction(self.graph, id) {
+                self.unite_rows(index);
+            }
         }
         if fuse {
             self.join_bias_gradients();
+        }
+    }
+
+    /// Makes kernel `index`, which reduces along rows, one with another over the same rows, if there is one that can be.
+    fn unite_rows(&mut self, index: usize) {
+        let Some(partner) = self.find_row_partner(index) else { return };
+        let (host, index) = (index.min(partner), index.max(partner));
+        let roots = std::mem::take(&mut self.groups[index].roots);
+        self.owner.extend(roots.iter().map(|&root| (root, host)));
+        self.groups[host].roots.extend(roots);
+        let reads = std::mem::take(&mut self.before[index]);
+        self.before[host].extend(reads);
+        for before in &mut self.before {
+            if before.remove(&index) {
+                before.insert(host);
+            }
+        }
+        self.along_rows.remove(&index);
+        if self.updating.remove(&index) {
+            self.updating.insert(host);
         }
     }
 
@@ -170,7 +210,7 @@ impl<'a> Groups<'a> {
     /// as in the time steps of a recurrence, all that share no value with each other. False if there are none.
     fn split_crowded(&mut self) -> bool {
         let elsewhere = self.read_elsewhere();
-        let crowded = (0..self.groups.len()).filter(|&i| self.bindings(i, &elsewhere) > MAX_BUFFERS);
+        let crowded = (0..self.groups.len()).filter(|&i| self.bindings(i, &elsewhere) > self.most_bindings);
         let crowded: Vec<usize> = crowded.collect();
         if crowded.len() < MANY_CROWDED {
             return crowded.first().is_some_and(|&index| self.split(index));
@@ -211,7 +251,7 @@ impl<'a> Groups<'a> {
             let whole = node.shape.count() == count || moved.contains(n);
             node.op.is_elementwise() && !self.root[n.0] && whole
         });
-        let size = |n: &NodeId| (self.leaves(&[*n]).len().min(MAX_BUFFERS - 2), *n);
+        let size = |n: &NodeId| (self.leaves(&[*n]).len().min(self.most_bindings - 2), *n);
         let Some(part) = parts.max_by_key(size).filter(|n| self.leaves(&[*n]).len() > 1) else {
             return false;
         };
@@ -402,13 +442,16 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// What the nodes of `region`, in order, read at other places than their own: the inputs of movements, and
+/// What the nodes of `region`, in order, read at other places than their own: the inputs of movements, tables, and
 /// whatever these are computed from.
 pub(super) fn moved(graph: &Graph, region: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
     let mut moved = BTreeSet::new();
     for &node in region.iter().rev() {
+        let inputs = &graph.node(node).inputs;
         if graph.node(node).op.is_movement() || moved.contains(&node) {
-            moved.extend(graph.node(node).inputs.iter().copied());
+            moved.extend(inputs.iter().copied());
+        } else if is_lookup(graph, node) {
+            moved.insert(inputs[0]);
         }
     }
     moved

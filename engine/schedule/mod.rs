@@ -8,6 +8,7 @@ mod order;
 mod program;
 mod roots;
 mod simplify;
+mod tuning;
 
 pub use choose::BLOCK;
 pub use explain::Cost;
@@ -15,6 +16,7 @@ pub use program::{
     BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
     Target, Tile, Work,
 };
+pub use tuning::{Contraction, Division, REGISTER_TILES, Tuning, WORKGROUP_TILES};
 
 use std::collections::HashMap;
 
@@ -26,6 +28,20 @@ use crate::graph::{Graph, NodeId};
 /// # Errors
 /// If `max_batch` is 0, or a value would need more words than 32 bits can count.
 pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usize) -> Result<Program> {
+    schedule_tuned(graph, target, options, max_batch, &Tuning::default())
+}
+
+/// As [`schedule`], with the better choices of `tuning` where it has some.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn schedule_tuned(
+    graph: &Graph,
+    target: Target,
+    options: Options,
+    max_batch: usize,
+    tuning: &Tuning,
+) -> Result<Program> {
     if max_batch == 0 {
         return Err(Error::argument("schedule", "batch size", 0, "at least 1"));
     }
@@ -36,11 +52,11 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
     }
     let plain = Rooted::new(graph.clone(), options, target, false);
     let careful;
-    let mut groups = plain.groups(options.fuse, false);
+    let mut groups = fuse::Groups::build(&plain, options.fuse, false);
     // Rare: values before and after the step meet in one kernel. Copies keep them apart.
     if !groups.circle().is_empty() {
         careful = Rooted::new(graph, options, target, true);
-        groups = careful.groups(options.fuse, true);
+        groups = fuse::Groups::build(&careful, options.fuse, true);
     }
     let graph = groups.graph.clone();
     let plan = memory::Plan::new(&graph, max_batch);
@@ -50,7 +66,8 @@ pub fn schedule(graph: &Graph, target: Target, options: Options, max_batch: usiz
         .into_iter()
         .map(|index| {
             let group = &groups.groups[index];
-            let choose::Choice { work, scratch, reason } = choose::choose(&graph, group, target, max_batch);
+            let choose::Choice { work, scratch, reason } =
+                choose::choose(&graph, group, target, (max_batch, tuning));
             let name = names.unique(&graph, group.anchor.unwrap_or(group.roots[group.roots.len() - 1]));
             Kernel { name, work, region: groups.region(index, &elsewhere), scratch, reason }
         })
@@ -66,6 +83,7 @@ struct Rooted {
     root: Vec<bool>,
     /// Copies that have to be kernels of their own.
     late: Vec<NodeId>,
+    target: Target,
 }
 
 impl Rooted {
@@ -76,11 +94,7 @@ impl Rooted {
             let source = program::storage(&graph, graph.node(*copy).inputs[0]);
             root[source.0] |= !roots::is_resident(&graph, source);
         }
-        Self { graph, root, late }
-    }
-
-    fn groups(&self, fuse: bool, careful: bool) -> fuse::Groups<'_> {
-        fuse::Groups::build(&self.graph, self.root.clone(), fuse, self.late.clone(), careful)
+        Self { graph, root, late, target }
     }
 }
 

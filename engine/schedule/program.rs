@@ -1,5 +1,6 @@
 //! What both executors run: kernels in order, and where every value lies.
 
+use super::tuning::Division;
 use crate::graph::random::Key;
 use crate::graph::{Graph, NodeId, VariableId};
 use crate::tensor::Dim;
@@ -200,6 +201,19 @@ impl Work {
     }
 }
 
+impl Work {
+    /// How a GPU divides it, if it is a product or convolution.
+    pub fn division(&self) -> Option<Division> {
+        match *self {
+            Self::MatMul { tile, splits, .. } | Self::ConvFilterGradient { tile, splits, .. } => {
+                Some(Division { tile, splits })
+            }
+            Self::Conv { tile, .. } => Some(Division { tile, splits: 1 }),
+            _ => None,
+        }
+    }
+}
+
 /// How a GPU kernel divides a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tile {
@@ -230,8 +244,8 @@ pub enum Tile {
 pub struct Region {
     /// The nodes computed, in order: elementwise operations, immediates
     /// ([`Op::is_immediate`](crate::graph::Op::is_immediate)), movements of what lies in memory
-    /// ([`Op::is_movement`](crate::graph::Op::is_movement)), reshapes and inputs, which are gathered
-    /// from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
+    /// ([`Op::is_movement`](crate::graph::Op::is_movement)), single numbers looked up in a table there
+    /// ([`Op::Gather`](crate::graph::Op::Gather)), reshapes and inputs, which are gathered from the data set by the batch's permutation. A reshape of the anchor, a load or another node of
     /// the region is not listed where [`Program::storage`] leads to its source.
     pub nodes: Vec<NodeId>,
     /// The nodes read from memory, each at its [`Place`]. The anchor is not among them.

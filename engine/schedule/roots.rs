@@ -1,5 +1,7 @@
 //! Which nodes are computed where they are used, and which once for all.
 
+use std::collections::BTreeSet;
+
 use crate::graph::{Assign, Element, Graph, Node, NodeId, Op, Reduction, Unary};
 use crate::tensor::{Dim, Shape};
 
@@ -53,11 +55,33 @@ pub(super) fn is_anchor(graph: &Graph, id: NodeId) -> bool {
         | Op::MaxPoolGradient(_)
         | Op::AveragePool(_)
         | Op::AveragePoolGradient(_)
-        | Op::Gather
         | Op::ScatterAdd
         | Op::Transpose { .. } => true,
+        Op::Gather => !is_lookup(graph, id),
         _ => false,
     }
+}
+
+/// Whether a node reads single numbers from a table in memory, by row numbers that are computed on the way: the kernel
+/// that wants them reads them.
+pub(super) fn is_lookup(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let single = || graph.shape(node.inputs[0]).0[1..].iter().all(|size| size.is_one());
+    node.op == Op::Gather && single() && is_of_places(graph, node.inputs[1])
+}
+
+/// Whether a value is arithmetic on indices, constants and the step's numbers alone.
+fn is_of_places(graph: &Graph, id: NodeId) -> bool {
+    let (mut seen, mut stack) = (BTreeSet::from([id]), vec![id]);
+    while let Some(next) = stack.pop() {
+        let node = graph.node(next);
+        let cheap = node.op.is_elementwise() && own_cost(&node.op) == 1;
+        if !cheap && !is_uniform(graph, next) && !matches!(node.op, Op::Iota { .. } | Op::Reshape) {
+            return false;
+        }
+        stack.extend(node.inputs.iter().copied().filter(|&input| seen.insert(input)));
+    }
+    true
 }
 
 /// Whether a node joins the elements of rows.
@@ -71,7 +95,7 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id).op, Op::Parameter(_) | Op::Variable(_) | Op::Pack { .. })
 }
 
-/// Puts a copy before every reader that needs a value in memory of its own: operands of anchors that
+/// Puts a copy before every reader that needs a value in memory of its own: operands of anchors and tables that
 /// are gathered or computed on the fly, inputs that are stretched or moved, outputs and assignments of what lies elsewhere.
 /// Returns the copies into variables that have to be kernels of their own: of values that follow from elements at other
 /// places and, if `apart`, of those that something is computed from together with what the variable held before.
@@ -84,7 +108,8 @@ pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
         let mut node = graph.node(id).clone();
         node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
         let pack = matches!(node.op, Op::Pack { .. });
-        for input in &mut node.inputs {
+        let lookup = is_lookup(graph, id);
+        for (n, input) in node.inputs.iter_mut().enumerate() {
             let source = storage(&to, *input);
             let virtual_value =
                 to.node(source).op.is_immediate() || matches!(to.node(source).op, Op::Input(_));
@@ -92,10 +117,8 @@ pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
             let sizes = [to.shape(*input), &node.shape].map(Shape::count);
             let stretched = node.op.is_elementwise() && sizes[0] != sizes[1];
             let gathered_anew = stretched && matches!(to.node(source).op, Op::Input(_));
-            if ((is_anchor(graph, id) || pack || node.op.is_movement()) && virtual_value)
-                || taken
-                || gathered_anew
-            {
+            let in_memory = is_anchor(graph, id) || pack || node.op.is_movement() || (lookup && n == 0);
+            if (in_memory && virtual_value) || taken || gathered_anew {
                 *input = copy(&mut to, *input);
             }
             if pack {
@@ -135,7 +158,9 @@ fn moves(graph: &Graph, assign: Assign) -> bool {
         let node = graph.node(id);
         let any = |marks: &[bool]| node.inputs.iter().any(|n| marks[n.0]);
         follows[id.0] = node.op == Op::Variable(assign.variable) || any(&follows);
-        moved[id.0] = any(&moved) || (node.op.is_movement() && any(&follows));
+        let table = |n: NodeId| is_resident(graph, storage(graph, n));
+        let elsewhere = node.op.is_movement() || (is_lookup(graph, id) && table(node.inputs[0]));
+        moved[id.0] = any(&moved) || (elsewhere && any(&follows));
     }
     moved[assign.value.0]
 }
@@ -210,24 +235,26 @@ fn concatenation(graph: &mut Graph, parts: &[NodeId], axis: usize, whole: &Node)
 /// A GPU computes what is moved at the place where it is wanted; the CPU, which works on runs of memory, reads it.
 pub(super) fn find_roots(graph: &Graph, fuse: bool, target: Target) -> Vec<bool> {
     let anywhere = fuse && target != Target::Cpu;
+    let free: Vec<bool> = graph.ids().map(|id| anywhere && is_free(graph, id)).collect();
     let mut root = vec![false; graph.nodes.len()];
     for id in graph.ids() {
         let node = graph.node(id);
         let reduction = is_row_reduction(graph, id);
-        let joined = node.op.is_elementwise() || node.op.is_movement();
+        let lookup = is_lookup(graph, id);
+        let joined = node.op.is_elementwise() || node.op.is_movement() || lookup;
         root[id.0] |= is_anchor(graph, id) || reduction || (!fuse && joined);
-        for &input in &node.inputs {
+        for (n, &input) in node.inputs.iter().enumerate() {
             let source = storage(graph, input);
             let computed = anywhere && graph.node(source).op.is_elementwise();
             let moved = (node.op.is_movement() && !computed) || matches!(node.op, Op::Pack { .. });
-            let needs_memory = is_anchor(graph, id) || moved;
+            let needs_memory = is_anchor(graph, id) || moved || (lookup && n == 0);
             let stretched = graph.shape(input).count() != node.shape.count();
             let one = graph.shape(input).count() == Dim::fixed(1);
             // Where the reduction can't join the kernel that has its operand, one value is handed on, not several.
             let handed_on = graph.node(source).op.is_elementwise() || graph.node(source).op.is_movement();
             root[source.0] |= fuse && reduction && handed_on;
             let stretched = stretched && !one && !reduction && !node.op.is_movement();
-            if needs_memory || (stretched && !is_uniform(graph, source)) {
+            if needs_memory || (stretched && !is_uniform(graph, source) && !free[source.0]) {
                 root[source.0] = true;
             }
         }
@@ -235,7 +262,7 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool, target: Target) -> Vec<bool>
     for node in graph.outputs.iter().map(|o| o.node).chain(graph.assigns.iter().map(|a| a.value)) {
         root[storage(graph, node).0] = true;
     }
-    mark_shared(graph, &mut root);
+    mark_shared(graph, &free, &mut root);
     for id in graph.ids() {
         // Inputs are gathered wherever they are read.
         let nowhere = matches!(graph.node(id).op, Op::Reshape | Op::Input(_));
@@ -244,13 +271,19 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool, target: Target) -> Vec<bool>
     root
 }
 
+/// Whether a value is computed anew wherever a GPU wants it, and as often: with a thread an element, that is cheaper than
+/// a kernel more.
+fn is_free(graph: &Graph, id: NodeId) -> bool {
+    is_lookup(graph, id) || is_of_places(graph, id)
+}
+
 /// Whether all elements are the same number, known without memory.
 fn is_uniform(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id).op, Op::Constant(_) | Op::Scalar(_) | Op::BatchSize)
 }
 
 /// A value that is dear and used by several is computed once.
-fn mark_shared(graph: &Graph, root: &mut [bool]) {
+fn mark_shared(graph: &Graph, free: &[bool], root: &mut [bool]) {
     let mut uses = vec![0usize; graph.nodes.len()];
     let mut cost = vec![0usize; graph.nodes.len()];
     for id in graph.ids() {
@@ -264,7 +297,7 @@ fn mark_shared(graph: &Graph, root: &mut [bool]) {
         cost[id.0] = inputs + own_cost(&node.op);
         let scalar = node.shape.count() == Dim::fixed(1);
         let computed = node.op.is_elementwise() || node.op.is_movement();
-        if computed && !scalar && uses[id.0] > 1 && cost[id.0] > DEAR {
+        if computed && !scalar && !free[id.0] && uses[id.0] > 1 && cost[id.0] > DEAR {
             root[id.0] = true;
         }
     }

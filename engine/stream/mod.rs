@@ -42,6 +42,17 @@ impl Stored {
     }
 }
 
+/// How much data a program is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// How many samples there are.
+    pub rows: usize,
+    /// The bytes of each column.
+    pub columns: Vec<u64>,
+    /// Whether they are read while steps run.
+    pub is_streamed: bool,
+}
+
 /// Where samples are read from: a table of rows, each with one entry for every column.
 pub trait Source: Send + Sync + Debug {
     /// How many rows there are.

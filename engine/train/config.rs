@@ -33,6 +33,11 @@ impl Config {
         self.options.remove(key).filter(|value| !value.is_null())
     }
 
+    /// Whether option `key` is given as null, which some of Keras's take for a setting of its own.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.options.get(key).is_some_and(Value::is_null)
+    }
+
     /// Forgets the options that have one of the values given, printed, under which they change nothing.
     pub(crate) fn pass_over(&mut self, neutral: &[(&str, &[&str])]) {
         let changes = |key: &str, value: &Value| {

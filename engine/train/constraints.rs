@@ -19,7 +19,7 @@ const EPSILON: f32 = 1e-7;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constraint {
     rule: Rule,
-    axes: Vec<usize>,
+    axes: Vec<isize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,8 +55,9 @@ impl Constraint {
         Self::new(Rule::MinMaxNorm { min_value, max_value, rate })
     }
 
-    /// The axes along which lengths are taken: `[0, 1, 2]` for a filter of a Conv2D. Default 0.
-    pub fn along(mut self, axes: &[usize]) -> Self {
+    /// The axes along which lengths are taken, negative ones counted from the last: `[0, 1, 2]` for a filter of a Conv2D.
+    /// Default 0.
+    pub fn along(mut self, axes: &[isize]) -> Self {
         self.axes = axes.to_vec();
         self
     }
@@ -68,7 +69,11 @@ impl Constraint {
     pub fn apply(&self, graph: &mut Graph, w: NodeId) -> Result<NodeId> {
         let epsilon = graph.constant(EPSILON);
         let square = graph.multiply(w, w)?;
-        let sum = graph.sum(square, &self.axes)?;
+        let rank = graph.shape(w).rank();
+        // An axis that there is not stays outside, for the sum to refuse.
+        let place =
+            |&axis: &isize| if axis < 0 { rank.wrapping_add_signed(axis) } else { axis.unsigned_abs() };
+        let sum = graph.sum(square, &self.axes.iter().map(place).collect::<Vec<_>>())?;
         let length = graph.unary(Unary::Sqrt, sum);
         let above = graph.add(length, epsilon)?;
         let bounded = |graph: &mut Graph, low: f64, high: f64| {
@@ -135,10 +140,11 @@ impl Constraint {
             other => other,
         };
         let Some(axis) = given("axis") else { return Ok(Self::new(rule)) };
-        let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+        let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
         let axes =
             axis.as_array().map_or_else(|| whole(axis).map(|a| vec![a]), |a| a.iter().map(whole).collect());
-        let axes = axes.ok_or_else(|| Error::argument("constraint", "axis", axis, "axes counted from 0"))?;
+        let axes =
+            axes.ok_or_else(|| Error::argument("constraint", "axis", axis, "an axis, or a list of axes"))?;
         Ok(Self { rule, axes })
     }
 }
@@ -161,5 +167,34 @@ impl TryFrom<&str> for Constraint {
 
     fn try_from(name: &str) -> Result<Self> {
         by_name("constraint", "name", name, &NAMES).map(|make| make())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::plain::{Feed, Plain};
+
+    /// Rows `[3, 4]` and `[6, 8]` of lengths 5 and 10.
+    fn lengths(axes: &[isize]) -> Vec<f64> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[2], crate::graph::Element::F32);
+        let y = Constraint::unit_norm().along(axes).apply(&mut graph, x).unwrap();
+        graph.output("y", y).unwrap();
+        let x = crate::tensor::Tensor::f32(&[2, 2], vec![3.0, 4.0, 6.0, 8.0]).unwrap();
+        let feed = Feed { batch: 2, inputs: vec![x], ..Feed::default() };
+        Plain::new(&graph).step(&graph, &feed).unwrap().output("y").unwrap().data.clone()
+    }
+
+    #[test]
+    fn negative_axes_count_from_the_last() {
+        let (last, rows) = (lengths(&[-1]), [0.6, 0.8, 0.6, 0.8]);
+        assert!(last.iter().zip(rows).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{last:?}");
+        assert_eq!(last, lengths(&[1]));
+        let config = Constraint::max_norm(3.0).along(&[-1, 0]).config();
+        assert_eq!(Constraint::from_config(&config).unwrap().config(), config);
+        let mut graph = Graph::new();
+        let w = graph.full(1.0, &crate::tensor::Shape::fixed(&[2, 2]));
+        assert!(Constraint::unit_norm().along(&[-3]).apply(&mut graph, w).is_err());
     }
 }

@@ -1,8 +1,8 @@
 """Models that Keras writes and gradus reads, and the other way round.
 
-`python files.py write` trains small models for two steps and writes each as `.keras` and `.h5`, and the weights of one as
+`python files.py write [MODEL…]` trains small models for two steps and writes each, or those named, as `.keras` and `.h5`, and the weights of one as
 `.weights.h5`, into the folder `files`, with samples, predictions and the losses of three more full-batch steps in `files/golden.json`.
-`python files.py tf` does the same with tf_keras, `.h5` alone, into `files/golden_tf.json`.
+`python files.py tf [MODEL…]` does the same with tf_keras, `.h5` alone, into `files/golden_tf.json`.
 `python files.py open FILE…` prints, as JSON, what Keras predicts with files that gradus wrote, and the losses of three
 more steps where the file is a `.keras`. Samples are those of the golden files.
 
@@ -145,7 +145,20 @@ def graph(keras):
     return model, [(4,), (4,)], [("values", 2), ("values", 1)]
 
 
-MODELS = [convolutions, recurrent, series, images, volumes, words, graph]
+def states(keras):
+    layers = keras.layers
+    question, answer = keras.Input((4, 3), name="question"), keras.Input((3, 2), name="answer")
+    _, h, c = layers.LSTM(3, return_state=True, name="encoder")(question)
+    decoded = layers.LSTM(3, return_sequences=True, name="decoder")(answer, initial_state=[h, c])
+    both = layers.Bidirectional(layers.GRU(2, return_state=True), merge_mode=None, name="both")
+    forward, backward, last, _ = both(decoded, initial_state=[layers.Dense(2)(h), layers.Dense(2)(c)])
+    scores = layers.Dot(axes=(1, 1), name="scores")([forward, last])
+    model = keras.Model([question, answer], [layers.Dense(1, name="value")(backward), scores])
+    model.compile(keras.optimizers.Adam(0.01), loss=["mse", "mae"])
+    return model, [(4, 3), (3, 2)], [("values", 1), ("values", 1)]
+
+
+MODELS = [convolutions, recurrent, series, images, volumes, words, graph, states]
 
 
 def samples(rng, shape):
@@ -184,8 +197,14 @@ def losses(model, x, y, epochs):
 
 
 def write(keras, old):
-    golden = {}
+    file = os.path.join(FOLDER, "golden_tf.json" if old else "golden.json")
+    wanted, golden = sys.argv[2:], {}
+    if wanted:
+        with open(file) as known:
+            golden = json.load(known)
     for number, build in enumerate(MODELS):
+        if wanted and build.__name__ not in wanted:
+            continue
         keras.utils.set_random_seed(number)
         rng = np.random.default_rng(number)
         model, shapes, kinds = build(keras)
@@ -205,9 +224,9 @@ def write(keras, old):
             "x": [array(a) for a in x], "y": [array(a) for a in y],
             "predictions": predictions, "losses": losses(model, x, y, 3),
         }
-    with open(os.path.join(FOLDER, "golden_tf.json" if old else "golden.json"), "w") as file:
-        json.dump(golden, file)
-        file.write("\n")
+    with open(file, "w") as known:
+        json.dump(golden, known)
+        known.write("\n")
 
 
 def open_files(keras, paths):

@@ -12,13 +12,19 @@ import numpy as np
 from keras import Input, Model
 from keras.layers import (
     Add,
+    GRU,
+    LSTM,
     Average,
+    Bidirectional,
     Concatenate,
     Dense,
     Dot,
+    Flatten,
     Maximum,
     Minimum,
     Multiply,
+    Permute,
+    Reshape,
     Subtract,
 )
 
@@ -69,6 +75,36 @@ def one_loss_of_two():
     return model
 
 
+def products():
+    """Dot over matrices, vectors and more, along any axis."""
+    x, y = Input((4, 3), name="x"), Input((5, 3), name="y")
+    vector, cube = Dense(3)(Flatten()(x)), Reshape((5, 3, 1))(y)
+    pairs = [
+        (x, y, {"axes": 2}),
+        (x, Permute((2, 1))(y), {"axes": (2, 1), "normalize": True}),
+        (vector, y, {"axes": (1, 2)}),
+        (x, vector, {"axes": -1, "normalize": True}),
+        (x, cube, {"axes": (2, -2)}),
+        (cube, x, {"axes": (2, 2)}),
+    ]
+    parts = [Flatten()(Dot(**options)([a, b])) for a, b, options in pairs]
+    model = Model([x, y], Dense(2, name="last")(Concatenate()(parts)))
+    model.compile(keras.optimizers.SGD(0.01), loss="mean_squared_error")
+    return model
+
+
+def states():
+    """An encoder whose last states a decoder starts from, and directions that stay apart."""
+    x, y = Input((4, 3), name="x"), Input((5, 2), name="y")
+    _, h, c = LSTM(4, return_state=True, name="encoder")(x)
+    decoded, last, _ = LSTM(4, return_sequences=True, return_state=True, name="decoder")(y, initial_state=[h, c])
+    forward, backward = Bidirectional(GRU(3), merge_mode=None, name="both")(decoded)
+    joined = Concatenate()([forward, backward, last])
+    model = Model([x, y], [Dense(1, name="value")(joined), Dense(2, name="last")(backward)])
+    model.compile(keras.optimizers.SGD(0.1), loss=["mean_squared_error", "mean_squared_error"])
+    return model
+
+
 def arrays(model):
     """Inputs, and targets for the outputs with a loss."""
     x = [uniform(10 + i, (SAMPLES, *t.shape[1:]), 1.0) for i, t in enumerate(model.inputs)]
@@ -105,7 +141,7 @@ def rounded(value):
 
 
 if __name__ == "__main__":
-    runs = [rounded(record(make)) for make in (two_outputs, merges, one_loss_of_two)]
+    runs = [rounded(record(make)) for make in (two_outputs, merges, one_loss_of_two, products, states)]
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "functional.json")
     with open(path, "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n")

@@ -3,7 +3,7 @@
 
 def case(class_name, input_shape, changes=None, **config):
     """`changes`: `integers` for inputs below that number, `masked` for time steps (sample, step) that do not count,
-    `training` for a call while training, `amplitude` of the inputs."""
+    `training` for a call while training, `amplitude` of the inputs, `states_given` for a call on as many first states."""
     return {"class_name": class_name, "input_shape": list(input_shape), "config": config} | (changes or {})
 
 
@@ -60,6 +60,20 @@ RECURRENT += [
     case("Bidirectional", [4, 3], MASKED, layer=wrapped("LSTM", units=4, return_sequences=True), merge_mode="ave"),
     case("Bidirectional", [4, 3], layer=wrapped("SimpleRNN", units=4), merge_mode="mul",
          backward_layer=wrapped("GRU", units=4, go_backwards=True)),
+    case("LSTM", [4, 3], units=5, return_state=True),
+    case("LSTM", [4, 3], MASKED, units=4, return_state=True, return_sequences=True),
+    case("LSTM", [4, 3], {"states_given": 2}, units=4, return_state=True, go_backwards=True),
+    case("LSTM", [4, 3], MASKED | {"states_given": 2}, units=4, return_sequences=True),
+    case("GRU", [4, 3], {"states_given": 1}, units=4, return_state=True, return_sequences=True),
+    case("GRU", [4, 3], units=4, reset_after=False, return_state=True),
+    case("SimpleRNN", [4, 3], {"states_given": 1}, units=4),
+    case("SimpleRNN", [4, 3], MASKED, units=4, return_state=True),
+    case("Bidirectional", [4, 3], layer=wrapped("LSTM", units=4), merge_mode=None),
+    case("Bidirectional", [4, 3], MASKED, layer=wrapped("GRU", units=4, return_sequences=True), merge_mode=None),
+    case("Bidirectional", [4, 3], layer=wrapped("GRU", units=4, return_sequences=True, return_state=True)),
+    case("Bidirectional", [4, 3], {"states_given": 4}, merge_mode=None,
+         layer=wrapped("LSTM", units=4, return_sequences=True, return_state=True)),
+    case("Bidirectional", [4, 3], {"states_given": 2}, layer=wrapped("SimpleRNN", units=4), merge_mode="sum"),
     case("TimeDistributed", [3, 4], layer=wrapped("Dense", units=2, activation="tanh")),
     case("TimeDistributed", [3, 5, 4, 2], layer=wrapped("Conv2D", filters=2, kernel_size=[2, 2])),
     case("Dense", [3, 2, 4], units=3, activation="sigmoid"),

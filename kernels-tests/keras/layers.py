@@ -43,6 +43,11 @@ def samples(case, batch):
     return x
 
 
+def units(config):
+    """The units of a recurrent layer, or of the one that it wraps."""
+    return config["units"] if "units" in config else config["layer"]["config"]["units"]
+
+
 def record(case, batch=3):
     keras.utils.clear_session()
     layer = getattr(keras.layers, case["class_name"]).from_config(copy.deepcopy(case["config"]))
@@ -51,6 +56,9 @@ def record(case, batch=3):
     training = case.get("training", False)
     first = masking(x) if masking else x
     layer(first, training=False)
+    count = case.get("states_given", 0)
+    states = [tf.constant(uniform(3 + i, (batch, units(case["config"])), 1.0)) for i in range(count)]
+    given = {"initial_state": states} if states else {}
     weights = [w for w in layer.weights if "seed" not in w.path]
     for i, weight in enumerate(weights):
         weight.assign(start(i, weight))
@@ -59,20 +67,26 @@ def record(case, batch=3):
             cell.reset_states()
     learned = [w for w in weights if w.trainable]
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(masking(x) if masking else x, training=training)
+        tape.watch([x, *states])
+        y = layer(masking(x) if masking else x, training=training, **given)
+        outputs = list(y) if isinstance(y, (list, tuple)) else [y]
+        y = tf.concat([tf.reshape(o, (batch, -1)) for o in outputs], 1) if len(outputs) > 1 else outputs[0]
         loss = tf.reduce_sum(y * uniform(2, y.shape, 1.0))
-    gradients = tape.gradient(loss, [x, *[w.value for w in learned]], unconnected_gradients="zero")
+    gradients = tape.gradient(loss, [x, *states, *[w.value for w in learned]], unconnected_gradients="zero")
     gradients = [tf.convert_to_tensor(g) for g in gradients]
     recorded = {
         "weights": [[w.name, list(w.shape)] for w in weights],
         "y_shape": list(y.shape[1:]),
         "y": packed(y),
-        "weight_gradients": [packed(g) for g in gradients[1:]],
+        "weight_gradients": [packed(g) for g in gradients[1 + len(states) :]],
         "states": [packed(w.value) for w in weights if not w.trainable],
     }
     if x.dtype == tf.float32:
         recorded["input_gradient"] = packed(gradients[0])
+    if len(outputs) > 1:
+        recorded["y_shapes"] = [list(o.shape[1:]) for o in outputs]
+    if states:
+        recorded["state_gradients"] = [packed(g) for g in gradients[1 : 1 + len(states)]]
     return case | {"batch": batch} | recorded
 
 

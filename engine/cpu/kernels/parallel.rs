@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-/// Multiply-adds (or a like measure) under which waking threads costs more than it saves: about 10 µs of work. Tests always
+/// Multiply-adds (or a like measure) under which sharing costs more than it saves: about 3 µs of work. Tests always
 /// use threads.
-const WORTH_THREADS: usize = if cfg!(test) { 1 } else { 1 << 20 };
+const WORTH_THREADS: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
 /// Calls `body` with each of `tasks`, on threads where `work`, the multiply-adds of all tasks together, is worth it.
 pub(super) fn for_each<T: Send>(tasks: Vec<T>, work: usize, body: impl Fn(T) + Sync) {

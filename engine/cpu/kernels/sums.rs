@@ -13,6 +13,8 @@ const BLOCK: usize = 512;
 const PIECES: usize = 64;
 /// Partial sums along a row.
 const LANES: usize = 16;
+/// Columns added side by side: one chain of sums in each register would wait for its own last sum.
+const STRIP: usize = 8 * LANES;
 
 /// `to[i] += from[i]`.
 pub(super) struct Add<'a> {
@@ -44,24 +46,33 @@ impl Body for AddRows<'_> {
     fn run(self) {
         let AddRows { to, rows } = self;
         let columns = to.len();
-        for first in (0..columns).step_by(LANES) {
-            match to[first..].first_chunk_mut::<LANES>() {
-                Some(to) => {
-                    let mut sums = *to;
-                    for row in rows.chunks_exact(columns) {
-                        let row: &[f32; LANES] = row[first..].first_chunk().expect("as long as `to`");
-                        (0..LANES).for_each(|lane| sums[lane] += row[lane]);
-                    }
-                    *to = sums;
-                }
-                None => {
-                    for row in rows.chunks_exact(columns) {
-                        Add { to: &mut to[first..], from: &row[first..] }.run();
-                    }
-                }
+        let first = add_strips::<STRIP>(to, rows, 0);
+        let first = add_strips::<LANES>(to, rows, first);
+        if first < columns {
+            for row in rows.chunks_exact(columns) {
+                Add { to: &mut to[first..], from: &row[first..] }.run();
             }
         }
     }
+}
+
+/// Adds the rows strip by strip of `WIDTH` columns, from column `first` on: the sums of a strip stay in registers. Returns the
+/// first column that is in no strip.
+#[inline(always)]
+fn add_strips<const WIDTH: usize>(to: &mut [f32], rows: &[f32], mut first: usize) -> usize {
+    let columns = to.len();
+    while let Some(to) = to[first..].first_chunk_mut::<WIDTH>() {
+        let mut sums = *to;
+        for row in rows.chunks_exact(columns) {
+            let row: &[f32; WIDTH] = row[first..].first_chunk().expect("as long as `to`");
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        *to = sums;
+        first += WIDTH;
+    }
+    first
 }
 
 /// Computes `sums[j] = Σ over i of x[i, j]`; the matrix has as many columns as `sums` has elements.

@@ -159,7 +159,15 @@ impl Plain {
         Ok(values)
     }
 
-    fn compute(&self, graph: &Graph, feed: &Feed, id: NodeId, shape: &[usize], values: &[Value]) -> Vec<f64> {
+    /// The elements of node `id` from the values of those before it.
+    pub(crate) fn compute(
+        &self,
+        graph: &Graph,
+        feed: &Feed,
+        id: NodeId,
+        shape: &[usize],
+        values: &[Value],
+    ) -> Vec<f64> {
         let node = graph.node(id);
         let inputs: Vec<&Value> = node.inputs.iter().map(|n| &values[n.0]).collect();
         match (&node.op, inputs.as_slice()) {

@@ -119,6 +119,9 @@ impl<'a> Compiler<'a> {
 
     fn computed(&mut self, node: NodeId) -> Source {
         let inputs = self.program.graph.node(node).inputs.clone();
+        if self.program.graph.node(node).op == Op::Gather {
+            return self.lookup(node, inputs[0], inputs[1]);
+        }
         let Some(function) = self.function(node) else {
             let from = self.joined(node);
             return self
@@ -132,6 +135,13 @@ impl<'a> Compiler<'a> {
             Function::Copy if self.class(node) != Class::One => operands[0],
             _ => self.push(Code::Apply(function, operands), self.class(node)),
         }
+    }
+
+    fn lookup(&mut self, node: NodeId, table: NodeId, numbers: NodeId) -> Source {
+        let rows = self.program.graph.shape(table).0[0].factor;
+        let table = address(self.program, table);
+        let numbers = self.operand(node, numbers);
+        self.push(Code::Lookup { table, rows, numbers }, self.class(node))
     }
 
     /// The function of an elementwise node; `None` for reductions.
@@ -291,7 +301,9 @@ impl Instruction {
                 let used = function.arity();
                 operands[..used].iter_mut().for_each(|operand| operand.for_register(visit));
             }
-            Code::Spread(source) | Code::Join(_, source) => source.for_register(visit),
+            Code::Lookup { numbers: source, .. } | Code::Spread(source) | Code::Join(_, source) => {
+                source.for_register(visit);
+            }
             Code::Leaf(..) | Code::Number(_) | Code::Known(_) => {}
         }
     }

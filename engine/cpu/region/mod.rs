@@ -67,6 +67,12 @@ enum Code {
     Apply(Function, [Source; 3]),
     Leaf(Leaf, Option<Walk>),
     Number(Number),
+    /// Numbers of a table in memory, by their rows.
+    Lookup {
+        table: Address,
+        rows: usize,
+        numbers: Source,
+    },
     /// One value a row to every element of the row.
     Spread(Source),
     /// The rows of the block, each to one value.

@@ -10,6 +10,8 @@ use crate::tensor::{Dim, Shape};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Moved {
     parts: Vec<Part>,
+    /// The axis along which the parts of a concatenation follow each other.
+    along: Option<usize>,
     /// Whether every element is in a part.
     covered: bool,
 }
@@ -36,15 +38,37 @@ impl Moved {
         let parts: Vec<Part> = program.graph.pieces(node).into_iter().map(part).collect();
         // A concatenation has no gap; of others, a part that covers each axis leaves none.
         let covered = parts.len() > 1 || parts.iter().all(|p| p.axes.iter().all(PieceAxis::covers));
-        Self { parts, covered }
+        let along = parts.get(1).and_then(|part| part.axes.iter().position(|axis| axis.first > 0));
+        Self { parts, along, covered }
     }
 
     /// Elements `start..`.
     pub(super) fn fill(&self, context: &Context<'_>, start: usize, out: &mut [f32]) {
+        if let Some(along) = self.along {
+            return self.concatenate(along, context, start, out);
+        }
         if !self.covered {
             out.fill(0.0);
         }
         self.parts.iter().for_each(|part| part.fill(context, start, out));
+    }
+
+    /// Elements `start..` of a concatenation: for each index along the axes before `along`, one run of each part.
+    fn concatenate(&self, along: usize, context: &Context<'_>, start: usize, out: &mut [f32]) {
+        let batch = context.batch();
+        let step = self.parts[0].strides[along].at(batch);
+        let all = self.parts[0].axes[along].size.at(batch) * step;
+        let mut at = 0;
+        while at < out.len() {
+            let (outer, within) = ((start + at) / all, (start + at) % all);
+            let after = self.parts.partition_point(|part| part.axes[along].first * step <= within);
+            let part = &self.parts[after - 1];
+            let (first, count) = (part.axes[along].first * step, part.axes[along].count.at(batch) * step);
+            let length = (first + count - within).min(out.len() - at);
+            let source = outer * count + within - first;
+            out[at..at + length].copy_from_slice(context.read(part.from, source..source + length));
+            at += length;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::operate::{Operand, Operation};
 use super::{Class, Code, Instruction, Number, Region, Source, Stored, Target};
 use crate::cpu::kernels::Level;
 use crate::cpu::memory::Context;
+use crate::cpu::movement::gather;
 
 /// Elements of a register: eight of them fill a first-level cache of 32 KiB.
 pub(in crate::cpu) const BLOCK: usize = 1024;
@@ -137,6 +138,10 @@ impl Run<'_> {
             }
             Code::Leaf(leaf, walk) => leaf.fill(self.context, walk.as_ref(), start, out),
             Code::Number(number) => out[0] = self.number(*number),
+            Code::Lookup { table, rows, numbers } => {
+                let numbers = self.operand(*numbers, start, out.len());
+                lookup(self.context.read(*table, 0..*rows), numbers, out);
+            }
             Code::Spread(source) => self.spread(*source, out),
             Code::Join(join, source) => {
                 let columns = self.span.len / self.span.rows;
@@ -203,6 +208,19 @@ impl Run<'_> {
                 copy(self.operand(stored.source, start, len), words);
                 self.anchor = words;
             }
+        }
+    }
+}
+
+/// The numbers of `table` at the rows `numbers`, which are the bits of integers; NaN where there is none.
+fn lookup(table: &[f32], numbers: Operand<'_>, out: &mut [f32]) {
+    match numbers {
+        Operand::Slice(numbers) => gather(table, numbers, 1, out),
+        Operand::One(number) => {
+            let rows = out.len();
+            gather(table, &[number], 1, &mut out[..1]);
+            let first = out[0];
+            out[1..rows].fill(first);
         }
     }
 }

@@ -179,6 +179,7 @@ impl<'a> Emitter<'a> {
             op if op.is_movement() => self.moved(id, index)?,
             op if op.is_immediate() => self.immediate(node, index),
             Op::Input(_) => self.gather(id, index)?,
+            Op::Gather => self.lookup(id, index)?,
             op => {
                 let problem = format!("%{} ({}) is in no memory and in no kernel", id.0, op.name());
                 return Err(Error::device("gpu", problem, "report it as a bug of the schedule"));
@@ -215,6 +216,18 @@ impl<'a> Emitter<'a> {
             text = if inside.is_empty() { value } else { format!("select({text}, {value}, {condition})") };
         }
         Ok(text)
+    }
+
+    /// The number that a table holds at a row, NaN if that is none of its.
+    fn lookup(&mut self, id: NodeId, index: &Index) -> Result<String> {
+        self.spoiled |= index.spread;
+        let number = parenthesised(&self.operand(id, 1, index)?);
+        let row = if self.lanes == 1 { number.clone() } else { format!("{number}.x") };
+        let table = self.node(id).inputs[0];
+        let rows = self.node(table).shape.0[0].factor;
+        let at = format!("min({row}, {}u)", rows - 1);
+        let value = self.value(table, &Index { text: at, level: index.level, spread: false })?;
+        Ok(format!("select(real_from(0x7fc00000u), {value}, {number} < Bits({rows}u))"))
     }
 
     fn immediate(&self, node: &Node, index: &Index) -> String {

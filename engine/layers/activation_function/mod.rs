@@ -146,6 +146,11 @@ impl TryFrom<&str> for ActivationFunction {
 }
 
 impl ActivationFunction {
+    /// Every function once, with the options that it has by name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().filter(|(name, function)| function.name() == *name).map(|(_, function)| *function)
+    }
+
     /// Keras's name.
     pub fn name(self) -> &'static str {
         let same = |other: &F| std::mem::discriminant(other) == std::mem::discriminant(&self);

@@ -233,7 +233,7 @@ mod tests {
             Maximum::new().into(),
             Minimum::new().into(),
             Concatenate::new().axis(1).into(),
-            Dot::new().normalize(true).into(),
+            Dot::new().axes(1, -1).normalize(true).into(),
         ];
         for layer in layers {
             let mut config = layer.config();
@@ -254,6 +254,10 @@ mod tests {
         let three = Subtract::new().output_shape_many(&[&[1], &[1], &[1]]);
         assert!(three.unwrap_err().to_string().contains("number of inputs is 3, expected 2"));
         assert!(along(0).unwrap_err().to_string().contains("axis is 0, expected from 1 to 2"));
+        let dot = |first, second| Dot::new().axes(first, second).output_shape_many(&[&[2, 3], &[5, 3, 4]]);
+        assert_eq!(dot(2, 2)?, [2, 5, 4]);
+        assert!(dot(1, 1).unwrap_err().to_string().contains("[None, 2, 3]"), "{:?}", dot(1, 1));
+        assert!(dot(0, 1).unwrap_err().to_string().contains("axes is 0, expected from 1 to 2"));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use self::cells::Cell;
 use super::config::with_base;
+use super::draw::Draw;
 use super::spatial::shown;
 use super::weight_options::WeightOptions;
 use super::{ActivationFunction, Base, Context, Layer, Weight};
@@ -69,7 +70,20 @@ impl GRU {
 }
 
 /// A layer that walks over the time steps of `[None, time, features]`: [`SimpleRNN`], [`LSTM`] or [`GRU`]. Gives
-/// its last output `[None, units]`, or all of them `[None, time, units]`.
+/// its last output `[None, units]`, or all of them `[None, time, units]`, and behind it, if wanted, its last states.
+///
+/// In a functional model it may be called on its first states too, behind the time steps: an encoder hands on to a decoder.
+/// As in Keras 3, masked time steps count then.
+///
+/// ```
+/// use gradus::layers::{Dense, LSTM};
+/// use gradus::{Input, Model, Symbol};
+/// let (question, answer) = (Input::new(&[7, 12]), Input::new(&[4, 12]));
+/// let encoded = Symbol::call_each(LSTM::new(32).return_state(true), [&question]);
+/// let decoded = Symbol::call(LSTM::new(32).return_sequences(true), [&answer, &encoded[1], &encoded[2]]);
+/// let model = Model::new([&question, &answer], [&decoded.apply(Dense::new(12).activation("softmax"))])?;
+/// # Ok::<(), gradus::Error>(())
+/// ```
 ///
 /// The network is unrolled: the input's product is one matmul over all time steps, and so is the gradient of each
 /// kernel.
@@ -87,7 +101,9 @@ pub struct Recurrent {
     activity_regularizer: Option<Regularizer>,
     dropout: f64,
     recurrent_dropout: f64,
+    draw: Draw,
     return_sequences: bool,
+    return_state: bool,
     go_backwards: bool,
     /// The number of samples whose states are kept from batch to batch.
     stateful: Option<usize>,
@@ -98,6 +114,27 @@ impl Recurrent {
     /// Whether all outputs are given, not the last alone.
     pub(super) fn returns_sequences(&self) -> bool {
         self.return_sequences
+    }
+
+    /// How many states a time step hands on to the next.
+    pub(super) fn state_count(&self) -> usize {
+        self.cell.state_names().len()
+    }
+
+    /// Whether there is one input, or besides it a first state of each kind.
+    fn check_states(&self, states: &[&[usize]]) -> Result<()> {
+        if !states.is_empty() && states.len() != self.state_count() {
+            let expected = format!("1, or {} with first states", 1 + self.state_count());
+            return Err(Error::argument(self.place(), "number of inputs", 1 + states.len(), expected));
+        }
+        match states.iter().find(|state| **state != [self.units]) {
+            None => Ok(()),
+            Some(state) => {
+                let (expected, remedy) =
+                    (shown(&[self.units]), "give states of as many units as the layer has");
+                Err(Error::shape(self.place(), "a first state", shown(state), expected, remedy))
+            }
+        }
     }
 
     /// The layer, with zeros at masked time steps if it gives all outputs.
@@ -200,7 +237,38 @@ impl Layer for Recurrent {
         self.stateful.is_some()
     }
 
+    fn output_count(&self) -> usize {
+        if self.return_state { 1 + self.state_count() } else { 1 }
+    }
+
+    fn output_shape_many(&self, inputs: &[&[usize]]) -> Result<Vec<usize>> {
+        let (sequence, states) = inputs.split_at(1.min(inputs.len()));
+        let shape = self.output_shape(sequence.first().unwrap_or(&&[][..]))?;
+        self.check_states(states)?;
+        Ok(shape)
+    }
+
+    fn output_shapes(&self, inputs: &[&[usize]]) -> Result<Vec<Vec<usize>>> {
+        let mut shapes = vec![self.output_shape_many(inputs)?];
+        shapes.resize(self.output_count(), vec![self.units]);
+        Ok(shapes)
+    }
+
+    fn extra_inputs(&self) -> Option<&'static str> {
+        Some("initial_state")
+    }
+
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        self.unroll(context, input)
+        self.call_many(context, &[input])
+    }
+
+    fn call_many(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<NodeId> {
+        Ok(self.call_each(context, inputs)?[0])
+    }
+
+    fn call_each(&self, context: &mut Context<'_>, inputs: &[NodeId]) -> Result<Vec<NodeId>> {
+        let mut outputs = self.unroll(context, inputs[0], &inputs[1..])?;
+        outputs.truncate(self.output_count());
+        Ok(outputs)
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::config::{Config, merged};
+use super::super::draw::Draw;
 use super::super::weight_options::{BIAS, KERNEL, RECURRENT, WeightOptions};
 use super::super::{ActivationFunction, Base};
 use super::{Cell, Recurrent};
@@ -26,7 +27,9 @@ impl Recurrent {
             activity_regularizer: None,
             dropout: 0.0,
             recurrent_dropout: 0.0,
+            draw: Draw::default(),
             return_sequences: false,
+            return_state: false,
             go_backwards: false,
             stateful: None,
             zero_output_for_mask: false,
@@ -178,9 +181,23 @@ impl Recurrent {
         self
     }
 
+    /// What is dropped follows from this number, and the model's seed, whatever else the model draws. Default: each layer
+    /// draws by itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.draw.seed = Some(seed);
+        self
+    }
+
     /// Whether all outputs are given, `[None, time, units]`, not the last alone. Default false.
     pub fn return_sequences(mut self, return_sequences: bool) -> Self {
         self.return_sequences = return_sequences;
+        self
+    }
+
+    /// Whether the last states are given behind the output, each `[None, units]`: `h`, and `c` of an
+    /// [`LSTM`](super::LSTM). Default false.
+    pub fn return_state(mut self, return_state: bool) -> Self {
+        self.return_state = return_state;
         self
     }
 
@@ -238,13 +255,14 @@ impl Recurrent {
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "return_sequences": self.return_sequences,
-            "return_state": false,
+            "return_state": self.return_state,
             "go_backwards": self.go_backwards,
             "stateful": self.stateful.is_some(),
             "unroll": true,
             "zero_output_for_mask": self.zero_output_for_mask,
         });
         let weights = [(&self.kernel, &KERNEL), (&self.recurrent, &RECURRENT), (&self.bias, &BIAS)];
+        self.draw.write(&mut options);
         for (weight, keys) in weights {
             options = merged(options, weight.config(keys));
         }
@@ -286,8 +304,9 @@ impl Recurrent {
         layer.activity_regularizer = config.regularizer("activity_regularizer")?;
         layer.dropout = config.number_or("dropout", 0.0)?;
         layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
+        layer.draw = Draw::seeded(config)?;
         layer.return_sequences = config.flag("return_sequences", false)?;
-        config.only("return_state", &[json!(false)])?;
+        layer.return_state = config.flag("return_state", false)?;
         layer.go_backwards = config.flag("go_backwards", false)?;
         layer.zero_output_for_mask = config.flag("zero_output_for_mask", false)?;
         // How Keras computes it, not what: the network is unrolled here in any case.

@@ -8,12 +8,18 @@ use crate::graph::{Along, Comparison, Element, Graph, NodeId};
 use crate::tensor::{Dim, Shape};
 
 impl Recurrent {
-    /// Adds all time steps to the graph.
-    pub(super) fn unroll(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
+    /// Adds all time steps to the graph, from `first` states if there are any. Returns the output and the last states.
+    pub(super) fn unroll(
+        &self,
+        context: &mut Context<'_>,
+        input: NodeId,
+        first: &[NodeId],
+    ) -> Result<Vec<NodeId>> {
         let time = context.sample_shape(input)[0];
         let (x, weights) = self.project(context, input)?;
-        let mut states = self.first_states(context)?;
-        let mask = context.mask(input);
+        let mut states = if first.is_empty() { self.first_states(context)? } else { first.to_vec() };
+        // As in Keras 3, which hands on no mask beside first states.
+        let mask = if first.is_empty() { context.mask(input) } else { None };
         let mut outputs = Vec::with_capacity(time);
         for number in 0..time {
             let t = if self.go_backwards { time - 1 - number } else { number };
@@ -31,7 +37,9 @@ impl Recurrent {
             outputs.push(output);
         }
         self.keep_states(context, &states)?;
-        self.finish(context, &outputs, mask)
+        let mask = context.mask(input);
+        let output = self.finish(context, &outputs, mask)?;
+        Ok([&[output], states.as_slice()].concat())
     }
 
     /// All time steps times the kernel: `[None, time, gates·units]`.
@@ -44,12 +52,12 @@ impl Recurrent {
         let (time, features) = (sample[0], sample[1]);
         let mut x = input;
         if training && self.dropout > 0.0 {
-            let mask = dropout_mask(graph, &[1, features], self.dropout)?;
+            let mask = self.dropout_mask(graph, &[1, features], self.dropout, 0)?;
             x = graph.multiply(x, mask)?;
         }
         let masked = training && self.recurrent_dropout > 0.0;
         let state_mask =
-            masked.then(|| dropout_mask(graph, &[self.units], self.recurrent_dropout)).transpose()?;
+            masked.then(|| self.dropout_mask(graph, &[self.units], self.recurrent_dropout, 1)).transpose()?;
         let rows = graph.reshape(x, &Shape(vec![Dim::batch(time), Dim::fixed(features)]))?;
         let mut sums = graph.matmul(rows, kernel, false, false)?;
         let width = self.cell.gates() * self.units;
@@ -135,6 +143,15 @@ impl Recurrent {
         }
         Ok(all)
     }
+
+    /// 0 with probability `rate`, else 1 / (1 − rate): the same for all time steps.
+    fn dropout_mask(&self, graph: &mut Graph, sizes: &[usize], rate: f64, number: u32) -> Result<NodeId> {
+        let draw = self.draw.uniform(graph, &Shape::batched(sizes), number);
+        let bound = graph.constant(rate as f32);
+        let kept = graph.compare(Comparison::GreaterEqual, draw, bound)?;
+        let factor = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
+        graph.scale(kept, factor as f32)
+    }
 }
 
 /// Time step `t` of `[None, time, width]`.
@@ -142,13 +159,4 @@ fn at(graph: &mut Graph, x: NodeId, t: usize) -> Result<NodeId> {
     let width = graph.shape(x).0[2].factor;
     let step = graph.slice(x, &[Along::new(1, t, 1)])?;
     graph.reshape(step, &Shape::batched(&[width]))
-}
-
-/// 0 with probability `rate`, else 1 / (1 − rate): the same for all time steps.
-fn dropout_mask(graph: &mut Graph, sizes: &[usize], rate: f64) -> Result<NodeId> {
-    let draw = graph.random(&Shape::batched(sizes));
-    let bound = graph.constant(rate as f32);
-    let kept = graph.compare(Comparison::GreaterEqual, draw, bound)?;
-    let factor = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
-    graph.scale(kept, factor as f32)
 }

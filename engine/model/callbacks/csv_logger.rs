@@ -37,20 +37,26 @@ impl CSVLogger {
         self
     }
 
-    /// Whether lines go behind those that the file holds, without a line of names if there are any. Default false.
+    /// Whether lines go behind those that the file holds, without a line of names if there are any; those of epochs that the
+    /// training does again, for it goes on from an earlier one, give way. Default false.
     pub fn append(mut self, append: bool) -> Self {
         self.append = append;
         self
     }
 
-    fn old_text(&self) -> Result<String> {
+    /// What the file holds of the epochs before `first`, or all if that is 0.
+    fn old_text(&self, first: usize) -> Result<String> {
         if !(self.append && self.path.exists()) {
             return Ok(String::new());
         }
-        std::fs::read_to_string(&self.path).map_err(|error| {
+        let text = std::fs::read_to_string(&self.path).map_err(|error| {
             let problem = format!("cannot be read: {error}");
             Error::file(&self.path, problem, "give a text file, or do not append")
-        })
+        })?;
+        let epoch =
+            |line: &str| line.split(self.separator).next().and_then(|cell| cell.parse::<usize>().ok());
+        let is_kept = |line: &&str| first == 0 || epoch(line).is_none_or(|epoch| epoch < first);
+        Ok(text.split_inclusive('\n').filter(is_kept).collect())
     }
 
     fn push_line(&mut self, cells: &[String]) {
@@ -71,9 +77,9 @@ fn columns(logs: &Logs) -> Vec<String> {
 }
 
 impl Callback for CSVLogger {
-    fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
+    fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         self.names.clear();
-        self.text = self.old_text()?;
+        self.text = self.old_text(training.initial_epoch)?;
         Ok(())
     }
 

@@ -10,6 +10,9 @@ mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
+// A browser has no clock.
+#[cfg(not(target_arch = "wasm32"))]
+mod tensor_board;
 mod terminate_on_nan;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
@@ -22,6 +25,8 @@ pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tensor_board::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
 
 use super::history::Logs;
@@ -69,6 +74,11 @@ pub trait Callback: Send {
     /// Any error ends the training.
     fn on_epoch_begin(&mut self, _epoch: usize, _training: &mut Training<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether each step is to find the largest magnitude of what every layer gives and of every weight's gradient.
+    fn watches_layers(&self) -> bool {
+        false
     }
 
     /// In how many steps [`Callback::on_batch_end`] is wanted next: at least 1. `None`, the default, is never. The

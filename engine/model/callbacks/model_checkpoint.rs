@@ -15,7 +15,7 @@ pub enum SaveFreq {
     Batches(usize),
 }
 
-/// Saves the weights while the training goes on.
+/// Saves the model while the training goes on: whole, or its weights alone.
 ///
 /// Semantics and defaults are those of [Keras](https://keras.io/api/callbacks/model_checkpoint/). The name of the file may
 /// hold `{epoch:02d}`, `{val_loss:.2f}` and the like, `{batch}` too where it saves by batches; epochs and batches
@@ -69,8 +69,8 @@ impl ModelCheckpoint {
         self
     }
 
-    /// Whether the weights alone are saved, as by [`Model::save_weights`](crate::Model::save_weights).
-    /// Keras's default is false, which gradus has no file for yet: it must be set to true.
+    /// Whether the weights alone are saved, as by [`Model::save_weights`](crate::Model::save_weights), not all that
+    /// [`Model::save`](crate::Model::save) does. Default false.
     pub fn save_weights_only(mut self, weights_only: bool) -> Self {
         self.save_weights_only = weights_only;
         self
@@ -111,7 +111,7 @@ impl ModelCheckpoint {
                 Error::file(path, problem, "give a folder that may be written to")
             })?;
         }
-        training.save_weights(path)
+        if self.save_weights_only { training.save_weights(path) } else { training.save(path) }
     }
 }
 
@@ -119,9 +119,6 @@ impl Callback for ModelCheckpoint {
     fn on_train_begin(&mut self, _training: &mut Training<'_>) -> Result<()> {
         let refuse =
             |argument, found, expected| Err(Error::argument("ModelCheckpoint", argument, found, expected));
-        if !self.save_weights_only {
-            return refuse("save_weights_only", "false", "true: files of whole models are not there yet");
-        }
         if self.save_freq == SaveFreq::Batches(0) {
             return refuse("save_freq", "0 batches", "at least 1");
         }

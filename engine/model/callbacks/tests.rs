@@ -199,7 +199,7 @@ fn a_loss_that_is_no_number_ends_the_training() -> Result<()> {
     };
     assert_eq!(fit(TerminateOnNaN::new())?.epochs().len(), 1);
     let message = fit(TerminateOnNaN::new().raise_error(true)).unwrap_err().to_string();
-    assert!(message.contains("epoch 0, step 0, is inf"), "{message}");
+    assert!(message.contains("the loss reaches inf in step 0 of epoch 0"), "{message}");
     Ok(())
 }
 
@@ -255,7 +255,7 @@ fn what_cannot_work_is_refused() {
 #[cfg(feature = "hdf5")]
 fn checkpoints_that_cannot_be_written_are_refused() {
     let message = |save| model().fit(zeros(), zeros(), options(1).callback(save)).unwrap_err().to_string();
-    assert!(message(ModelCheckpoint::new("a.h5")).contains("save_weights_only is false, expected true"));
+    assert!(message(ModelCheckpoint::new("a.txt")).contains("ends in .keras"));
     let save = || ModelCheckpoint::new("{acc}.h5").save_weights_only(true);
     assert!(message(save().save_freq(SaveFreq::Batches(0))).contains("save_freq"));
     assert!(message(save()).contains("one of epoch, loss"));

@@ -68,7 +68,7 @@ impl Model {
     /// If an optimizer, a loss, a metric or an option is none that gradus has: it is named.
     pub fn compile_from_config(&mut self, config: &Value) -> Result<()> {
         let optimizer = optimizer(config.get("optimizer").or_else(|| config.get("optimizer_config")))?;
-        let names: Vec<String> = self.output_names().iter().map(|name| name.to_string()).collect();
+        let names = self.output_names();
         let of = |key: &str| per_output(key, config.get(key).unwrap_or(&Value::Null), &names);
         let (losses, weights, metrics) = (of("loss")?, of("loss_weights")?, of("metrics")?);
         if config

@@ -10,6 +10,9 @@ use crate::model::{Input, Model, Sequential, SharedLayer, Symbol};
 
 const PLACE: &str = "Keras config";
 
+/// The argument of a recurrent layer's call that holds its first states.
+const STATES: &str = "initial_state";
+
 /// The model that `config` describes.
 pub(super) fn model(config: &Value) -> Result<Model> {
     let class = config.get("class_name").and_then(Value::as_str).unwrap_or_default();
@@ -135,23 +138,29 @@ fn sample_shape(shape: &Value) -> Result<Vec<usize>> {
     })
 }
 
-/// A call of a layer, and the values that it is made of: the layer's name and which of its calls.
+/// A value: the layer's name, which of its calls, and which value of that.
+type History = (String, usize, usize);
+
+/// What the calls give: the layer's name and which of its calls.
+type Symbols = HashMap<(String, usize), Vec<Symbol>>;
+
+/// A call of a layer, and the values that it is made of.
 struct Node {
     layer: String,
     number: usize,
-    inputs: Vec<(String, usize)>,
+    inputs: Vec<History>,
 }
 
 fn functional(body: &Value, old: bool) -> Result<Model> {
     let entries = body.get("layers").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| Error::argument(PLACE, "layers", "absent", "a list of layers"))?;
-    let (mut symbols, mut layers, mut nodes) = (HashMap::new(), HashMap::new(), Vec::new());
+    let (mut symbols, mut layers, mut nodes) = (Symbols::new(), HashMap::new(), Vec::new());
     for entry in entries {
         let name = entry.get("name").or_else(|| entry["config"].get("name")).and_then(Value::as_str);
         let name = name.ok_or_else(|| Error::argument(PLACE, "name of a layer", "absent", "a string"))?;
         if class_name(entry) == "InputLayer" {
             let shape = declared_shape(entry)?.unwrap_or_default();
-            symbols.insert((name.to_string(), 0), Input::named(name, &shape));
+            symbols.insert((name.to_string(), 0), vec![Input::named(name, &shape)]);
             continue;
         }
         layers.insert(name.to_string(), SharedLayer::new(layer(entry, old)?));
@@ -173,15 +182,16 @@ fn functional(body: &Value, old: bool) -> Result<Model> {
 fn call_all(
     mut nodes: Vec<Node>,
     layers: &HashMap<String, SharedLayer>,
-    symbols: &mut HashMap<(String, usize), Symbol>,
+    symbols: &mut Symbols,
 ) -> Result<()> {
     while !nodes.is_empty() {
         let before = nodes.len();
         nodes.retain(|node| {
             let inputs: Option<Vec<Symbol>> =
-                node.inputs.iter().map(|input| symbols.get(input).cloned()).collect();
+                node.inputs.iter().map(|input| symbol(symbols, input).cloned()).collect();
             let Some(inputs) = inputs else { return true };
-            symbols.insert((node.layer.clone(), node.number), Symbol::call(&layers[&node.layer], &inputs));
+            let given = Symbol::call_each(&layers[&node.layer], &inputs);
+            symbols.insert((node.layer.clone(), node.number), given);
             false
         });
         if nodes.len() == before {
@@ -198,14 +208,21 @@ fn call_all(
     Ok(())
 }
 
-/// The values that a call is made of.
-fn sources(layer: &str, call: &Value) -> Result<Vec<(String, usize)>> {
+fn symbol<'a>(symbols: &'a Symbols, (layer, call, output): &History) -> Option<&'a Symbol> {
+    symbols.get(&(layer.clone(), *call)).and_then(|given| given.get(*output))
+}
+
+/// The values that a call is made of: its arguments, and behind them the first states of a recurrent layer.
+fn sources(layer: &str, call: &Value) -> Result<Vec<History>> {
     let mut found = Vec::new();
     if let Some(call) = call.as_object() {
         collect(call.get("args").unwrap_or(&Value::Null), &mut found);
         let options = call.get("kwargs").and_then(Value::as_object);
-        let given =
-            options.into_iter().flatten().find(|(_, value)| !value.is_null() && **value != json!(false));
+        collect(options.and_then(|options| options.get(STATES)).unwrap_or(&Value::Null), &mut found);
+        let given = options
+            .into_iter()
+            .flatten()
+            .find(|(key, value)| *key != STATES && !value.is_null() && **value != json!(false));
         if let Some((key, value)) = given {
             let expected = "absent: layers are called on values alone";
             return Err(Error::argument(
@@ -227,29 +244,18 @@ fn sources(layer: &str, call: &Value) -> Result<Vec<(String, usize)>> {
             "what the layer is called on",
         ));
     }
-    found
-        .into_iter()
-        .map(|(name, call, output)| match output {
-            0 => Ok((name, call)),
-            _ => Err(Error::argument(
-                format!("layer {layer:?}"),
-                "inbound_nodes",
-                format!("output {output} of {name:?}"),
-                "output 0: gradus's layers have one",
-            )),
-        })
-        .collect()
+    Ok(found)
 }
 
 /// `["layer", call, output, …]`
-fn history(entry: &Value) -> Option<(String, usize, u64)> {
+fn history(entry: &Value) -> Option<History> {
     let entry = entry.as_array()?;
-    let number = |i: usize| entry.get(i).and_then(Value::as_u64);
-    Some((entry.first()?.as_str()?.to_string(), usize::try_from(number(1)?).ok()?, number(2)?))
+    let number = |i: usize| entry.get(i).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    Some((entry.first()?.as_str()?.to_string(), number(1)?, number(2)?))
 }
 
 /// The Keras tensors in the arguments of a call.
-fn collect(arguments: &Value, found: &mut Vec<(String, usize, u64)>) {
+fn collect(arguments: &Value, found: &mut Vec<History>) {
     match arguments {
         Value::Array(list) => list.iter().for_each(|item| collect(item, found)),
         Value::Object(object) if object.get("class_name") == Some(&json!("__keras_tensor__")) => {
@@ -260,15 +266,15 @@ fn collect(arguments: &Value, found: &mut Vec<(String, usize, u64)>) {
 }
 
 /// The symbols that are a model's inputs or outputs: one history, or a list of them.
-fn ends(body: &Value, key: &str, symbols: &HashMap<(String, usize), Symbol>) -> Result<Vec<Symbol>> {
+fn ends(body: &Value, key: &str, symbols: &Symbols) -> Result<Vec<Symbol>> {
     let wrong = |found: &Value| Error::argument(PLACE, key, found, "[layer, 0, 0], or a list of such");
     let value = body.get(key).unwrap_or(&Value::Null);
     let list = value.as_array().ok_or_else(|| wrong(value))?;
     let one = list.first().is_some_and(Value::is_string);
     let entries = if one { std::slice::from_ref(value) } else { list.as_slice() };
-    let symbol = |entry: &Value| {
-        let (name, call, _) = history(entry).ok_or_else(|| wrong(entry))?;
-        symbols.get(&(name, call)).cloned().ok_or_else(|| wrong(entry))
+    let end = |entry: &Value| {
+        let history = history(entry).ok_or_else(|| wrong(entry))?;
+        symbol(symbols, &history).cloned().ok_or_else(|| wrong(entry))
     };
-    entries.iter().map(symbol).collect()
+    entries.iter().map(end).collect()
 }

@@ -124,7 +124,7 @@ impl Model {
         }
         let mut session = self.start_session().await?;
         let arenas = session.slots().await;
-        self.session = Some(session);
+        self.keep(session);
         arenas
     }
 }

@@ -4,25 +4,16 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;
-use crate::model::network::Model;
+use crate::model::network::{Call, Model};
 
 /// `model` as Keras 3's configs hold it.
 pub(super) fn model(model: &Model) -> Result<Value> {
     if model.layers.is_empty() {
         return Err(Error::order("config", "the model has no layers", "add one first"));
     }
-    let mut config = if is_row(model) { sequential(model) } else { functional(model) };
+    let mut config = if model.is_row() { sequential(model) } else { functional(model) };
     config["compile_config"] = model.compile_config()?.unwrap_or(Value::Null);
     Ok(config)
-}
-
-/// Whether each layer is called once, on what the one before gives.
-fn is_row(model: &Model) -> bool {
-    let in_row = |(i, call): (usize, &super::super::network::Call)| call.layer == i && call.inputs == [i];
-    model.inputs.len() == 1
-        && model.outputs == [model.layers.len()]
-        && model.calls.len() == model.layers.len()
-        && model.calls.iter().enumerate().all(in_row)
 }
 
 fn sequential(model: &Model) -> Value {
@@ -52,7 +43,7 @@ fn functional(model: &Model) -> Value {
     }
     for number in 0..model.layers.len() {
         let calls = model.calls.iter().filter(|call| call.layer == number);
-        let nodes: Vec<Value> = calls.map(|call| node(model, &call.inputs)).collect();
+        let nodes: Vec<Value> = calls.map(|call| node(model, call)).collect();
         let mut entry = layer(model, number);
         (entry["name"], entry["inbound_nodes"]) = (json!(model.layers[number].name()), json!(nodes));
         layers.push(entry);
@@ -100,24 +91,26 @@ fn layer(model: &Model, number: usize) -> Value {
         "registered_name": null,
     });
     if let Some(built) = model.built.get(number) {
-        let shapes = built.inputs.iter().map(|shape| with_batch(shape)).collect();
+        // Keras builds a layer that takes first states for its time steps alone.
+        let count = if layer.extra_inputs().is_some() { 1 } else { built.inputs.len() };
+        let shapes = built.inputs[..count].iter().map(|shape| with_batch(shape)).collect();
         entry["build_config"] = json!({ "input_shape": one_or_list(shapes) });
     }
     entry
 }
 
-/// Where a value comes from: the layer, and which of its calls.
+/// Where a value comes from: the layer, which of its calls, and which value of that.
 fn history(model: &Model, value: usize) -> Value {
-    let Some(at) = value.checked_sub(model.inputs.len()) else {
+    let Some((at, output)) = model.origin(value) else {
         return json!([model.inputs[value].name, 0, 0]);
     };
     let layer = model.calls[at].layer;
     let number = model.calls[..at].iter().filter(|call| call.layer == layer).count();
-    json!([model.layers[layer].name(), number, 0])
+    json!([model.layers[layer].name(), number, output])
 }
 
-/// A call on `values`.
-fn node(model: &Model, values: &[usize]) -> Value {
+/// A call and its arguments.
+fn node(model: &Model, call: &Call) -> Value {
     let tensor = |&value: &usize| {
         let shape = model.shapes.get(value).map(|shape| with_batch(shape));
         json!({
@@ -125,7 +118,11 @@ fn node(model: &Model, values: &[usize]) -> Value {
             "config": { "shape": shape, "dtype": "float32", "keras_history": history(model, value) },
         })
     };
-    let tensors: Vec<Value> = values.iter().map(tensor).collect();
+    let mut tensors: Vec<Value> = call.inputs.iter().map(tensor).collect();
+    if let Some(extra) = model.layers[call.layer].extra_inputs().filter(|_| tensors.len() > 1) {
+        let others = tensors.split_off(1);
+        return json!({ "args": tensors, "kwargs": { extra: others } });
+    }
     let arguments = if tensors.len() == 1 { json!(tensors) } else { json!([tensors]) };
     json!({ "args": arguments, "kwargs": {} })
 }

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::{Domain, Groups, MAX_BUFFERS, moved, product};
+use super::{Domain, Groups, moved, product};
 use crate::graph::{NodeId, Op};
 use crate::schedule::program::storage;
 use crate::schedule::roots::{is_anchor, is_row_reduction};
 use crate::tensor::{Dim, Shape};
 
+/// Kernels along rows that a further one looks back at: of long recurrences not all.
+const NEAR: usize = 8;
+
 impl Groups<'_> {
-    /// The latest kernel that root `id` can join, and the domain that the kernel then has.
+    /// The latest kernel that root `id` can join, and the domain that the kernel then has. A reduction joins the kernel
+    /// that has its operand before any other.
     pub(super) fn find_host(&self, id: NodeId) -> Option<(usize, Domain)> {
         let leaves = self.leaves(&[id]);
-        self.candidates(id, &leaves).into_iter().rev().find_map(|index| {
+        let operand = is_row_reduction(self.graph, id).then(|| self.graph.node(id).inputs[0]);
+        let operand = operand.and_then(|operand| self.owner.get(&storage(self.graph, operand)).copied());
+        let others = self.candidates(id, &leaves).into_iter().rev();
+        operand.into_iter().chain(others).find_map(|index| {
             let domain = self.joined_domain(index, id, &leaves)?;
-            let fits = self.reads_same_rows(index, id, domain) && self.buffers(index, id) <= MAX_BUFFERS;
+            let fits =
+                self.reads_same_rows(index, id, domain) && self.buffers(index, &[id]) <= self.most_bindings;
             let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
                 Some(&other) if other != index => !self.depends(other, index),
                 _ => true,
@@ -84,11 +92,28 @@ impl Groups<'_> {
         })
     }
 
-    /// Bindings that kernel `index` would need with root `id` in it.
-    fn buffers(&self, index: usize, id: NodeId) -> usize {
+    /// Another kernel over the same rows that kernel `index` can be one with: neither reads, at any remove, what the
+    /// other computes.
+    pub(super) fn find_row_partner(&self, index: usize) -> Option<usize> {
+        self.along_rows.iter().rev().take(NEAR).copied().find(|&host| {
+            host != index
+                && !self.is_alone(host)
+                && !self.is_alone(index)
+                && self.groups[host].domain == self.groups[index].domain
+                && self.buffers(host, &self.groups[index].roots) <= self.most_bindings
+                && !self.depends(index, host)
+                && !self.depends(host, index)
+        })
+    }
+
+    fn is_alone(&self, index: usize) -> bool {
+        self.groups[index].roots.iter().any(|root| self.alone.contains(root))
+    }
+
+    /// Bindings that kernel `index` would need with the roots `more` in it.
+    fn buffers(&self, index: usize, more: &[NodeId]) -> usize {
         let group = &self.groups[index];
-        let mut roots = group.roots.clone();
-        roots.push(id);
+        let roots = [&group.roots, more].concat();
         let reads: BTreeSet<NodeId> =
             self.leaves(&roots).into_iter().filter(|n| !roots.contains(n)).collect();
         let inputs = reads.iter().filter(|n| matches!(self.graph.node(**n).op, Op::Input(_))).count();
@@ -101,7 +126,7 @@ impl Groups<'_> {
     /// over the same elements is expected to join.
     fn stored(&self, index: usize, roots: &[NodeId], node: NodeId, reads: &BTreeSet<NodeId>) -> usize {
         let outside = |user: &NodeId| match self.owner.get(user) {
-            Some(&owner) => owner != index,
+            Some(&owner) => owner != index && !roots.contains(user),
             None => {
                 !roots.contains(user) && (is_anchor(self.graph, *user) || !self.walks_alike(index, *user))
             }

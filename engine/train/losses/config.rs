@@ -12,7 +12,7 @@ use crate::train::config::{Config, merged, object, parts, snake_case};
 /// What changes nothing here: means are over the batch, classes on the last axis, floats have 32 bits.
 const NEUTRAL: [(&str, &[&str]); 4] = [
     ("reduction", &["\"sum_over_batch_size\"", "\"auto\""]),
-    ("axis", &["-1"]),
+    ("axis", &["-1", "null"]),
     ("dtype", &["null", "\"float32\""]),
     ("fn", &["null"]),
 ];

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::arithmetic::{approach, approach_square, root_raised};
 use super::base::{check_positive, check_share};
-use super::segments::norms;
+use super::segments::{for_segments, lengths};
 use super::{Base, Optimizer, Slot, Start, Update};
 use crate::error::Result;
 use crate::graph::{Comparison, Graph, NodeId};
@@ -110,6 +110,7 @@ impl Optimizer for Lamb {
         let ratio = self.ratio(graph, start, change)?;
         let rate = graph.scalar("learning_rate");
         let size = graph.multiply(ratio, rate)?;
+        let size = for_segments(graph, start.variable, size)?;
         let change = graph.multiply(change, size)?;
         Ok(Update { weights: graph.subtract(start.weights, change)?, slots: vec![mean, square] })
     }
@@ -122,10 +123,10 @@ impl Optimizer for Lamb {
 }
 
 impl Lamb {
-    /// The length of each weight over that of its change.
+    /// The length of each weight over that of its change: `[parameters, 1]`.
     fn ratio(&self, graph: &mut Graph, start: &Start<'_>, change: NodeId) -> Result<NodeId> {
-        let weights = norms(graph, start.variable, start.weights)?;
-        let changes = norms(graph, start.variable, change)?;
+        let weights = lengths(graph, start.variable, start.weights)?;
+        let changes = lengths(graph, start.variable, change)?;
         let (zero, one) = (graph.constant(0.0), graph.constant(1.0));
         let mut ratio = graph.divide(weights, changes)?;
         for length in [changes, weights] {

@@ -1,7 +1,7 @@
 //! Optimizers: how gradients change weights.
 //!
 //! An update is elementwise arithmetic over the whole packed weights of a model, so that it is one kernel
-//! whatever the number of layers; lengths of single weights add three, and [`Muon`] products of matrices.
+//! whatever the number of layers; lengths of single weights add two, and [`Muon`] products of matrices.
 
 mod adadelta;
 mod adagrad;

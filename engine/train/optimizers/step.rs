@@ -1,6 +1,6 @@
 //! One step: what all optimizers do around their own rule.
 
-use super::segments::{norms, parameters, spread};
+use super::segments::{for_segments, lengths, parameters, spread};
 use super::{Base, Optimizer, Slot, Start};
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, Unary, VariableId};
@@ -109,21 +109,28 @@ fn clipped(graph: &mut Graph, base: &Base, variable: VariableId, gradient: NodeI
         let above = graph.binary(Binary::Maximum, gradient, low)?;
         return graph.binary(Binary::Minimum, above, high);
     }
-    let (limit, length) = if let Some(limit) = base.clipnorm {
-        (limit, norms(graph, variable, gradient)?)
+    let share = if let Some(limit) = base.clipnorm {
+        let length = lengths(graph, variable, gradient)?;
+        let share = kept_share(graph, limit, length)?;
+        for_segments(graph, variable, share)?
     } else if let Some(limit) = base.global_clipnorm {
         let squares = graph.multiply(gradient, gradient)?;
         // Segment by segment first: one sum over all would make one workgroup walk over the whole model.
         let sums = graph.sum(squares, &[1])?;
         let sum = graph.sum_all(sums)?;
-        (limit, graph.unary(Unary::Sqrt, sum))
+        let length = graph.unary(Unary::Sqrt, sum);
+        kept_share(graph, limit, length)?
     } else {
         return Ok(gradient);
     };
+    graph.multiply(gradient, share)
+}
+
+/// What a gradient of `length` keeps of it: all up to `limit`.
+fn kept_share(graph: &mut Graph, limit: f64, length: NodeId) -> Result<NodeId> {
     let limit = graph.constant(limit as f32);
     let longest = graph.binary(Binary::Maximum, length, limit)?;
-    let share = graph.divide(limit, longest)?;
-    graph.multiply(gradient, share)
+    graph.divide(limit, longest)
 }
 
 /// The weights without the share that weight decay takes off.

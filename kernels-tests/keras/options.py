@@ -1,0 +1,187 @@
+"""Every option of Keras's classes that the course needs, each once away from its default, as Keras's configs hold it.
+Writes `options.json`; `../options.rs` reads each and says which gradus refuses.
+
+    KERAS_BACKEND=tensorflow python options.py
+"""
+
+import json
+import os
+import pathlib
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+from keras import layers
+
+SEED, L2, LIMIT = 7, "l2", "non_neg"
+WEIGHTS = {
+    "activation": "gelu", "use_bias": False, "kernel_initializer": "he_normal", "bias_initializer": "ones",
+    "kernel_regularizer": L2, "bias_regularizer": L2, "activity_regularizer": L2,
+    "kernel_constraint": LIMIT, "bias_constraint": LIMIT,
+}
+DEPTHWISE = {key.replace("kernel", "depthwise"): value for key, value in WEIGHTS.items()}
+SEPARABLE = DEPTHWISE | {key.replace("kernel", "pointwise"): v for key, v in WEIGHTS.items() if "kernel" in key}
+RECURRENT = WEIGHTS | {
+    "recurrent_initializer": "glorot_normal", "recurrent_regularizer": L2, "recurrent_constraint": LIMIT,
+    "dropout": 0.2, "recurrent_dropout": 0.3, "return_sequences": True, "return_state": True, "go_backwards": True,
+    "unroll": True, "zero_output_for_mask": True, "seed": SEED,
+}
+GATED = RECURRENT | {"recurrent_activation": "hard_sigmoid"}
+NORMALIZATION = {
+    "axis": 1, "epsilon": 0.01, "center": False, "scale": False, "beta_initializer": "ones",
+    "gamma_initializer": "zeros", "beta_regularizer": L2, "gamma_regularizer": L2, "beta_constraint": LIMIT,
+    "gamma_constraint": LIMIT,
+}
+FIRST = {"data_format": "channels_first"}
+
+
+def conv(rank):
+    return WEIGHTS | FIRST | {"strides": 2, "padding": "same", "dilation_rate": 2, "groups": 2}
+
+
+def transposed(rank):
+    return WEIGHTS | FIRST | {"strides": 2, "padding": "same", "output_padding": 0, "dilation_rate": 2}
+
+
+def pool(rank):
+    return FIRST | {"pool_size": 3, "strides": 1, "padding": "same"}
+
+
+CASES = {
+    "Dense": ({"units": 2}, WEIGHTS),
+    "Activation": ({"activation": "relu"}, {}),
+    "Flatten": ({}, FIRST),
+    "Reshape": ({"target_shape": (2, 3)}, {}),
+    "Permute": ({"dims": (2, 1)}, {}),
+    "RepeatVector": ({"n": 2}, {}),
+    "ZeroPadding2D": ({}, FIRST | {"padding": ((1, 0), (2, 1))}),
+    "Cropping2D": ({}, FIRST | {"cropping": ((1, 0), (2, 1))}),
+    "UpSampling2D": ({}, FIRST | {"size": (2, 3), "interpolation": "bilinear"}),
+    "Conv1D": ({"filters": 2, "kernel_size": 2}, conv(1)),
+    "Conv2D": ({"filters": 2, "kernel_size": 2}, conv(2)),
+    "Conv3D": ({"filters": 2, "kernel_size": 2}, conv(3)),
+    "Conv1DTranspose": ({"filters": 2, "kernel_size": 2}, transposed(1)),
+    "Conv2DTranspose": ({"filters": 2, "kernel_size": 2}, transposed(2)),
+    "DepthwiseConv2D": ({"kernel_size": 2}, DEPTHWISE | FIRST | {
+        "strides": 2, "padding": "same", "dilation_rate": 2, "depth_multiplier": 2}),
+    "SeparableConv2D": ({"filters": 2, "kernel_size": 2}, SEPARABLE | FIRST | {
+        "strides": 2, "padding": "same", "dilation_rate": 2, "depth_multiplier": 2}),
+    **{f"{kind}Pooling{rank}D": ({"pool_size": 2}, pool(rank)) for kind in ("Max", "Average") for rank in (1, 2, 3)},
+    **{f"Global{kind}Pooling{rank}D": ({}, FIRST | {"keepdims": True})
+       for kind in ("Max", "Average") for rank in (1, 2, 3)},
+    "Dropout": ({"rate": 0.5}, {"noise_shape": (None, 1, None), "seed": SEED}),
+    "SpatialDropout2D": ({"rate": 0.5}, FIRST | {"seed": SEED}),
+    "GaussianNoise": ({"stddev": 0.5}, {"seed": SEED}),
+    "GaussianDropout": ({"rate": 0.5}, {"seed": SEED}),
+    "AlphaDropout": ({"rate": 0.5}, {"noise_shape": (None, 1), "seed": SEED}),
+    "ActivityRegularization": ({}, {"l1": 0.1, "l2": 0.1}),
+    "BatchNormalization": ({}, NORMALIZATION | {
+        "momentum": 0.8, "moving_mean_initializer": "ones", "moving_variance_initializer": "zeros", "renorm": True,
+        "synchronized": True}),
+    "LayerNormalization": ({}, NORMALIZATION),
+    "GroupNormalization": ({}, NORMALIZATION | {"groups": 2}),
+    "RMSNormalization": ({}, {"axis": 1, "epsilon": 0.01}),
+    "Embedding": ({"input_dim": 3, "output_dim": 2}, {
+        "embeddings_initializer": "ones", "embeddings_regularizer": L2, "embeddings_constraint": LIMIT,
+        "mask_zero": True}),
+    "SimpleRNN": ({"units": 2}, RECURRENT),
+    "LSTM": ({"units": 2}, GATED | {"unit_forget_bias": False}),
+    "GRU": ({"units": 2}, GATED | {"reset_after": False}),
+    "Bidirectional": ({"layer": layers.LSTM(2)}, {
+        "merge_mode": None, "backward_layer": layers.GRU(2, go_backwards=True)}),
+    "TimeDistributed": ({"layer": layers.Dense(2)}, {}),
+    "Masking": ({}, {"mask_value": 1.0}),
+    "LeakyReLU": ({}, {"negative_slope": 0.1}),
+    "PReLU": ({}, {"alpha_initializer": "ones", "alpha_regularizer": L2, "alpha_constraint": LIMIT,
+                   "shared_axes": [1]}),
+    "ELU": ({}, {"alpha": 0.5}),
+    "ReLU": ({}, {"max_value": 6.0, "negative_slope": 0.1, "threshold": 0.5}),
+    "Softmax": ({}, {"axis": 1}),
+    "Concatenate": ({}, {"axis": 1}),
+    "Dot": ({"axes": 1}, {"axes": (1, 2), "normalize": True}),
+    **{name: ({}, {}) for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")},
+}
+MIXED = {"from_logits": True, "label_smoothing": 0.1, "axis": 1}
+FOCAL = MIXED | {"alpha": 0.3, "gamma": 1.5}
+REDUCED = {"reduction": "sum"}
+LOSSES = {
+    "BinaryCrossentropy": MIXED, "CategoricalCrossentropy": MIXED, "CategoricalFocalCrossentropy": FOCAL,
+    "BinaryFocalCrossentropy": FOCAL | {"apply_class_balancing": True},
+    # Its config, and that of CosineSimilarity, does not hold the axis.
+    "SparseCategoricalCrossentropy": {"from_logits": True, "ignore_class": 1},
+    "Huber": {"delta": 0.5}, "CosineSimilarity": {}, "Dice": {"axis": 1},
+    "Tversky": {"alpha": 0.3, "beta": 0.6, "axis": 1},
+    **{name: {} for name in (
+        "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError",
+        "LogCosh", "KLDivergence", "Poisson", "Hinge", "SquaredHinge", "CategoricalHinge", "CTC")},
+}
+COMMON = {
+    "learning_rate": 0.3, "weight_decay": 0.1, "clipnorm": 1.0, "clipvalue": 0.5, "global_clipnorm": 2.0, "use_ema": True,
+    "ema_momentum": 0.8, "ema_overwrite_frequency": 3, "loss_scale_factor": 2.0, "gradient_accumulation_steps": 2,
+}
+BETAS = {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 0.01}
+OPTIMIZERS = {
+    "SGD": {"momentum": 0.9, "nesterov": True}, "Adam": BETAS | {"amsgrad": True}, "AdamW": BETAS | {"amsgrad": True},
+    "Adamax": BETAS, "Nadam": BETAS, "Lamb": BETAS, "Lion": {"beta_1": 0.8, "beta_2": 0.9},
+    "RMSprop": {"rho": 0.8, "momentum": 0.5, "epsilon": 0.01, "centered": True},
+    "Adagrad": {"initial_accumulator_value": 0.5, "epsilon": 0.01}, "Adadelta": {"rho": 0.8, "epsilon": 0.01},
+    "Ftrl": {"learning_rate_power": -0.7, "initial_accumulator_value": 0.5, "l1_regularization_strength": 0.1,
+             "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.1},
+    "Muon": {"adam_beta_1": 0.8, "adam_beta_2": 0.9, "adam_weight_decay": 0.1, "epsilon": 0.01,
+             "exclude_layers": ["dense"], "exclude_embeddings": False, "muon_a": 3.0, "muon_b": -4.0, "muon_c": 2.0,
+             "adam_lr_ratio": 0.5, "momentum": 0.8, "ns_steps": 3, "nesterov": False, "rms_rate": 0.1},
+}
+SEEDED = {"seed": SEED}
+SPREAD = {"mean": 0.5, "stddev": 0.3, "seed": SEED}
+INITIALIZERS = {
+    **{family + shape: SEEDED for family in ("Glorot", "He", "Lecun") for shape in ("Normal", "Uniform")},
+    "RandomNormal": SPREAD, "TruncatedNormal": SPREAD, "RandomUniform": {"minval": -1.0, "maxval": 2.0, "seed": SEED},
+    "VarianceScaling": {"scale": 0.5, "mode": "fan_avg", "distribution": "uniform", "seed": SEED},
+    "Orthogonal": {"gain": 0.5, "seed": SEED}, "Identity": {"gain": 0.5}, "Constant": {"value": 0.5}, "Zeros": {}, "Ones": {},
+}
+REGULARIZERS = {"L1": {"l1": 0.1}, "L2": {"l2": 0.1}, "L1L2": {"l1": 0.1, "l2": 0.2},
+                "OrthogonalRegularizer": {"factor": 0.1, "mode": "columns"}}
+CONSTRAINTS = {"MaxNorm": {"max_value": 3.0, "axis": -1}, "UnitNorm": {"axis": (0, 1)}, "NonNeg": {},
+               "MinMaxNorm": {"min_value": 0.1, "max_value": 2.0, "rate": 0.5, "axis": 1}}
+KINDS = [
+    ("layer", layers, CASES),
+    ("loss", keras.losses, {name: ({}, own | REDUCED) for name, own in LOSSES.items()}),
+    ("optimizer", keras.optimizers, {name: ({}, own | COMMON) for name, own in OPTIMIZERS.items()}),
+    ("initializer", keras.initializers, {name: ({}, own) for name, own in INITIALIZERS.items()}),
+    ("regularizer", keras.regularizers, {name: ({}, own) for name, own in REGULARIZERS.items()}),
+    ("constraint", keras.constraints, {name: ({}, own) for name, own in CONSTRAINTS.items()}),
+]
+
+
+def serialized(module, name, options):
+    made = keras.saving.serialize_keras_object(getattr(module, name)(**options))
+    made["config"].pop("name", None)
+    return json.loads(json.dumps(made, default=float))
+
+
+def lines():
+    for kind, module, classes in KINDS:
+        for name, (needed, options) in classes.items():
+            for option, value in [(None, None), *options.items()]:
+                # Nesterov's momentum needs one.
+                others = {"momentum": 0.9} if (name, option) == ("SGD", "nesterov") else {}
+                given = {} if option is None else {option: value}
+                yield {"kind": kind, "option": option, "config": serialized(module, name, needed | others | given)}
+
+
+if __name__ == "__main__":
+    # What is left out of a config has its default: only what differs from that is kept.
+    default, kept = None, []
+    for line in lines():
+        config = line["config"]
+        if line["option"] is None:
+            default = config["config"]
+        else:
+            own = {key: value for key, value in config["config"].items() if default.get(key, "absent") != value}
+            required = {"units", "filters", "kernel_size", "rate", "stddev", "input_dim", "output_dim", "layer", "axes",
+                        "pool_size"}
+            config = config | {"config": own | {key: value for key, value in default.items() if key in required - own.keys()}}
+        kept.append(json.dumps(line | {"config": {"class_name": config["class_name"], "config": config["config"]}}))
+    path = pathlib.Path(__file__).with_name("options.json")
+    path.write_text("[\n" + ",\n".join(kept) + "\n]\n")
+    print(len(kept), "cases")

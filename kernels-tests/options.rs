@@ -1,0 +1,58 @@
+//! Every option of Keras's classes that the course needs: taken, or refused by name. `keras/options.py` lists them.
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::layers;
+use crate::train::{constraints::Constraint, initializers::Initializer, regularizers::Regularizer};
+use crate::train::{losses, optimizers};
+
+/// What gradus has not, by class and option; `*` stands for every class.
+const REFUSED: [(&str, &str); 11] = [
+    // Tensors are channels last.
+    ("*", "data_format"),
+    ("BatchNormalization", "renorm"),
+    ("BatchNormalization", "synchronized"),
+    // Losses are means over the batch, of classes on the last axis.
+    ("*", "reduction"),
+    ("BinaryCrossentropy", "axis"),
+    ("BinaryFocalCrossentropy", "axis"),
+    ("CategoricalCrossentropy", "axis"),
+    ("CategoricalFocalCrossentropy", "axis"),
+    ("Dice", "axis"),
+    ("Tversky", "axis"),
+    // Gradients are 32-bit floats: there is nothing to scale.
+    ("*", "loss_scale_factor"),
+];
+
+/// Whether gradus takes a config.
+fn read(kind: &str, config: &Value) -> Result<()> {
+    match kind {
+        "layer" => layers::from_config(config["class_name"].as_str().unwrap(), &config["config"]).map(drop),
+        "loss" => losses::from_config(config).map(drop),
+        "optimizer" => optimizers::from_config(config).map(drop),
+        "initializer" => Initializer::from_config(config).map(drop),
+        "regularizer" => Regularizer::from_config(config).map(drop),
+        _ => Constraint::from_config(config).map(drop),
+    }
+}
+
+#[test]
+fn every_option_is_taken_or_refused_by_name() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("keras/options.json")).unwrap();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let (class, option) = (case["config"]["class_name"].as_str().unwrap(), case["option"].as_str());
+        let listed = |known: &&(&str, &str)| [class, "*"].contains(&known.0) && Some(known.1) == option;
+        let refused = REFUSED.iter().any(|known| listed(&known));
+        match (read(case["kind"].as_str().unwrap(), &case["config"]), refused) {
+            (Ok(()), true) => wrong.push(format!("{class} takes {option:?}: the list is too long")),
+            (Err(error), false) => wrong.push(format!("{class} refuses {option:?}: {error}")),
+            (Err(error), true) if !error.to_string().contains(option.unwrap()) => {
+                wrong.push(format!("{class}: {error} does not name {option:?}"));
+            }
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
