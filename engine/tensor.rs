@@ -1,5 +1,8 @@
 //! Host tensors, and the shapes of the graph, whose one symbolic dimension is the batch B.
 
+#[cfg(feature = "ndarray")]
+mod ndarray;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -99,7 +99,7 @@ fn check_writable(folder: &Path) -> Result<()> {
 }
 
 fn save(model: &mut Sequential, history: &History, folder: &Path) -> Result<()> {
-    model.save_weights(folder.join("model.h5"))?;
+    model.save(folder.join("model.h5"))?;
     history.write_csv(folder.join("history.csv"))?;
     plot::history_charts(folder, "SIGNS", history)?;
     Ok(())

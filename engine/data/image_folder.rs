@@ -68,11 +68,7 @@ impl ImageFolder {
     /// [`Error::File`] if there is no such folder, or no images in it, [`Error::Argument`] if an option lies outside its range.
     /// An image that is damaged is named when it is read.
     pub fn open(&self) -> Result<Dataset> {
-        let channels = match self.color_mode.as_str() {
-            "rgb" => 3,
-            "grayscale" => 1,
-            other => return Err(Error::argument("ImageFolder", "color_mode", other, "rgb or grayscale")),
-        };
+        let channels = channels_of("ImageFolder", &self.color_mode)?;
         if self.size.contains(&0) {
             return Err(Error::argument(
                 "ImageFolder",
@@ -111,6 +107,40 @@ impl ImageFolder {
     }
 }
 
+/// Reads a PNG or JPEG file as [`ImageFolder`] does: bytes `[height, width, channels]`, by bilinear interpolation, with three
+/// channels under the color mode `rgb` and one under `grayscale`.
+///
+/// # Errors
+/// [`Error::Argument`] for another color mode or a size of 0, and those of [`read_image`].
+pub fn load_image(path: impl AsRef<Path>, size: [usize; 2], color_mode: &str) -> Result<Tensor> {
+    let channels = channels_of("load_image", color_mode)?;
+    if size.contains(&0) {
+        return Err(Error::argument("load_image", "size", format!("{size:?}"), "at least 1 by 1"));
+    }
+    Tensor::u8(&[size[0], size[1], channels], sized(path.as_ref(), size, channels)?)
+}
+
+fn channels_of(place: &str, color_mode: &str) -> Result<usize> {
+    match color_mode {
+        "rgb" => Ok(3),
+        "grayscale" => Ok(1),
+        other => Err(Error::argument(place, "color_mode", other, "rgb or grayscale")),
+    }
+}
+
+/// The bytes of the image at `path`, brought to a size and a number of channels.
+fn sized(path: &Path, to: [usize; 2], to_channels: usize) -> Result<Vec<u8>> {
+    let image = read_image(path)?;
+    let (&[height, width, channels], Values::U8 { bytes, .. }) = (image.shape(), image.values()) else {
+        return Err(Error::file(path, format!("has shape {:?}", image.shape()), "give an image"));
+    };
+    let bytes = with_channels(bytes, channels, to_channels);
+    if [height, width] == to {
+        return Ok(bytes);
+    }
+    Ok(resize_bilinear(&bytes, [height, width], to, to_channels))
+}
+
 /// What a folder holds, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| {
@@ -145,24 +175,6 @@ impl std::fmt::Debug for Images {
     }
 }
 
-impl Images {
-    /// The bytes of the image at `path`, of the size and channels that all are brought to.
-    fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        let image = read_image(path)?;
-        let (&[height, width, channels], &[to_height, to_width, to_channels]) =
-            (image.shape(), self.columns[0].row.as_slice())
-        else {
-            return Err(Error::file(path, format!("has shape {:?}", image.shape()), "give an image"));
-        };
-        let Values::U8 { bytes, .. } = image.values() else { return Ok(Vec::new()) };
-        let bytes = with_channels(bytes, channels, to_channels);
-        if [height, width] == [to_height, to_width] {
-            return Ok(bytes);
-        }
-        Ok(resize_bilinear(&bytes, [height, width], [to_height, to_width], to_channels))
-    }
-}
-
 impl Source for Images {
     fn rows(&self) -> usize {
         self.paths.len()
@@ -179,7 +191,8 @@ impl Source for Images {
                 let expected = format!("less than {}, the number of images", self.paths.len());
                 return Err(Error::argument(self.folder.display().to_string(), "row", row, expected));
             };
-            bytes.extend(self.bytes(path)?);
+            let &[height, width, channels] = self.columns[0].row.as_slice() else { continue };
+            bytes.extend(sized(path, [height, width], channels)?);
             labels.push(self.labels[row as usize]);
         }
         let shape = [&[rows.len()], self.columns[0].row.as_slice()].concat();
