@@ -29,6 +29,7 @@
 //! | [`gpu`] | the program on a GPU: adapters, pipelines, recording, read-back |
 //! | [`cpu`] | the program on host threads, and the f64 interpreter of the graph |
 //! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |
+//! | [`stream`] | samples read from disk while the device computes |
 //! | [`graph`] | operations, shapes, differentiation |
 //!
 //! What happens is told to whoever subscribes by the crate [`tracing`]:
@@ -51,6 +52,7 @@ pub mod graph;
 pub mod layers;
 pub mod model;
 pub mod schedule;
+pub mod stream;
 pub mod train;
 
 mod cancellation;

@@ -1,5 +1,8 @@
 //! Host tensors, and the shapes of the graph, whose one symbolic dimension is the batch B.
 
+#[cfg(feature = "ndarray")]
+mod ndarray;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -256,6 +259,35 @@ impl Tensor {
             Values::U8 { bytes, scale } => Values::U8 { bytes: self.rows_of(bytes, numbers), scale: *scale },
         };
         Self::new(&shape, values)
+    }
+
+    /// The rows of all `parts`, one after the other.
+    ///
+    /// # Errors
+    /// If there are none, or they differ in the shape of a row or in how they are stored.
+    pub fn concat_rows(parts: &[Self]) -> Result<Self> {
+        let place = "Tensor::concat_rows";
+        let Some((first, others)) = parts.split_first() else {
+            return Err(Error::argument(place, "number of parts", 0, "at least 1"));
+        };
+        let mut whole = first.clone();
+        for part in others {
+            if part.shape.get(1..) != first.shape.get(1..) || first.shape.is_empty() {
+                let (found, expected) =
+                    (format!("{:?}", part.shape), format!("rows as of {:?}", first.shape));
+                return Err(Error::shape(place, "a part", found, expected, "give rows of one shape"));
+            }
+            match (&mut whole.values, &part.values) {
+                (Values::F32(a), Values::F32(b)) => a.extend_from_slice(b),
+                (Values::U32(a), Values::U32(b)) => a.extend_from_slice(b),
+                (Values::U8 { bytes: a, scale }, Values::U8 { bytes: b, scale: other }) if scale == other => {
+                    a.extend_from_slice(b);
+                }
+                _ => return Err(Error::argument(place, "type of a part", "another", "one for all parts")),
+            }
+            whole.shape[0] += part.shape[0];
+        }
+        Ok(whole)
     }
 
     fn rows_of<T: Copy>(&self, values: &[T], numbers: &[usize]) -> Vec<T> {

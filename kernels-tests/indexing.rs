@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, Tensor};
 /// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
 type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
 
-const CASES: [(&str, Build); 18] = [
+const CASES: [(&str, Build); 20] = [
     ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
     ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
     ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
@@ -54,6 +54,16 @@ const CASES: [(&str, Build); 18] = [
     ("gather", |g, _, labels| {
         let table = table(g, &[5, 3])?;
         g.gather(table, labels)
+    }),
+    // 6 is no row of a sample's own 5.
+    ("gather of own rows", |g, x, labels| {
+        let some = g.slice(x, &[Along::new(1, 0, 5)])?;
+        let picked = g.gather(some, labels)?;
+        Ok(g.unary(Unary::Negate, picked))
+    }),
+    ("gather of own pixels", |g, x, labels| {
+        let pixels = g.reshape(x, &Shape(vec![Dim::batch(1), Dim::fixed(48), Dim::fixed(4)]))?;
+        g.gather(pixels, labels)
     }),
     // Position 5 is no row of the table.
     ("lookup", |g, x, _| {
@@ -159,6 +169,14 @@ fn derivatives() {
         let numbers = numbers(g)?;
         g.gather(x[0], numbers)
     });
+    check(&[shape(&[0, 4, 3])], |g, x| {
+        // Each sample calls row 1 twice.
+        let twice = g.iota(&shape(&[0, 2]), 1)?;
+        let ones = g.full(1.0, &shape(&[0, 1]));
+        let ones = g.cast(ones, Element::U32);
+        let numbers = g.concat(&[twice, ones], 1)?;
+        g.gather(x[0], numbers)
+    });
     check(&[shape(&[0, 2, 3])], |g, x| {
         let numbers = numbers(g)?;
         g.scatter_add(x[0], numbers, Dim::fixed(4))
@@ -230,7 +248,10 @@ fn errors() {
     assert!(text(g.concat(&[x, numbers], 1)).contains("element type"));
     assert!(text(g.concat(&[x, x], 0)).contains("expected [B, 3] but for axis 0"));
     let table = g.full(0.0, &Shape::fixed(&[4, 2]));
-    assert!(text(g.gather(x, numbers)).contains("expected [rows, …]"));
+    let odd = g.random(&Shape(vec![Dim::batch(2), Dim::fixed(3)]));
+    assert!(text(g.gather(odd, numbers)).contains("expected [rows, …] or [B, rows, …]"));
+    let shared = g.iota(&Shape::fixed(&[2]), 0).unwrap();
+    assert!(text(g.gather(x, shared)).contains("expected [rows, …] or [B, rows, …]"));
     assert!(text(g.gather(table, x)).contains("element type"));
     assert!(
         text(g.scatter_add(table, numbers, Dim::fixed(3))).contains("expected [B] and the axes of a row")

@@ -14,8 +14,8 @@ use crate::tensor::{Shape, Tensor};
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
 
-pub const FAMILIES: [&str; 7] =
-    ["core", "rectifiers", "spatial", "convolution", "pooling", "normalization", "recurrent"];
+pub const FAMILIES: [&str; 8] =
+    ["core", "rectifiers", "spatial", "convolution", "pooling", "normalization", "recurrent", "augmentation"];
 
 /// One recorded call.
 pub struct Case {

@@ -38,6 +38,7 @@ mod random_models;
 mod regions;
 mod shaders;
 mod signs_epoch;
+mod streaming;
 #[cfg(all(feature = "cpu", feature = "plots"))]
 mod tensorboard;
 #[cfg(feature = "cpu")]

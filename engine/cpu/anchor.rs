@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::kernels::{self, Epilogue, Images, Matmul, Window2d};
 use super::memory::{Address, Context, address};
-use super::movement::{Joined, gather, scatter_add, transpose};
+use super::movement::{Joined, Table, transpose};
 use super::packs::Packs;
 use super::prepare::{destination, for_each};
 use super::region::{BLOCK, Region, Span};
@@ -40,9 +40,8 @@ enum Task {
     Columns,
     Reduce(Joined),
     Transpose(Walk),
-    /// Rows of a table, and how many elements each has.
-    Gather(usize),
-    ScatterAdd(usize),
+    Gather(Table),
+    ScatterAdd(Table),
 }
 
 impl Anchor {
@@ -99,12 +98,12 @@ impl Anchor {
             }
             Task::Reduce(joined) => joined.run(batch, operand(0), out, epilogue),
             Task::Transpose(walk) => transpose(walk, batch, operand(0), out, epilogue),
-            Task::Gather(row) => {
-                gather(operand(0), operand(1), *row, out);
+            Task::Gather(table) => {
+                table.gather(operand(0), operand(1), out);
                 self.follow_all(context, region);
             }
-            Task::ScatterAdd(row) => {
-                scatter_add(operand(0), operand(1), *row, out);
+            Task::ScatterAdd(table) => {
+                table.scatter_add(operand(0), operand(1), out);
                 self.follow_all(context, region);
             }
         }
@@ -135,8 +134,8 @@ impl Task {
                 Self::MatMul { transpose_a, transpose_b, a, c, packed }
             }
             Op::Transpose { order } => Self::Transpose(Walk::transpose(&shape(0), &order)),
-            Op::Gather => Self::Gather(row_length(&shape(0))),
-            Op::ScatterAdd => Self::ScatterAdd(row_length(graph.shape(node))),
+            Op::Gather => Self::Gather(Table::new(&shape(0), &shape(1))),
+            Op::ScatterAdd => Self::ScatterAdd(Table::new(graph.shape(node), &shape(1))),
             Op::Reduce { kind: Reduction::Sum, .. } if matches!(kernel.work, Work::Columns { .. }) => {
                 Self::Columns
             }
@@ -166,11 +165,6 @@ impl Task {
         };
         Self::Slide { op, images, channels: windows.0[3].factor, window }
     }
-}
-
-/// Elements of a row of a table, which has no batch.
-fn row_length(table: &Shape) -> usize {
-    table.0[1..].iter().map(|size| size.factor).product()
 }
 
 fn images_of(shape: &Shape, batch: usize) -> Images {

@@ -9,9 +9,10 @@ use super::packs::Packs;
 use super::prepare::Prepared;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
-use crate::graph::{Element, Input, SEGMENT, Variable, VariableId};
+use crate::graph::{Input, SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
-use crate::tensor::{Dim, Tensor, Values};
+use crate::stream::{ReadAhead, Stored};
+use crate::tensor::{Dim, Tensor};
 
 /// Runs the programs of one model on the threads of this machine.
 ///
@@ -35,11 +36,19 @@ struct Loaded {
 
 struct Binding {
     program: usize,
-    inputs: Vec<Arc<Tensor>>,
+    data: Data,
     rows: usize,
     order: Vec<u32>,
     outputs: Vec<OutputBuffer>,
     steps: usize,
+}
+
+/// What a binding's samples are read from.
+enum Data {
+    /// Data sets in memory.
+    Resident(Vec<Arc<Tensor>>),
+    /// The batch of the present step, and those to come; its samples are numbered from 0.
+    Streamed { ahead: ReadAhead, batch: Vec<Arc<Tensor>>, numbers: Vec<u32> },
 }
 
 impl Engine {
@@ -75,13 +84,12 @@ impl Engine {
     pub fn held(&self) -> u64 {
         let variables: usize = self.variables.iter().map(Arena::len).sum();
         let programs: u64 =
-            self.programs.iter().flatten().map(|loaded| Self::bytes(&loaded.program, &[], 0)).sum();
+            self.programs.iter().flatten().map(|loaded| Self::bytes(&loaded.program, 0, 0)).sum();
         variables as u64 * 4 + programs
     }
 
-    /// Bytes that `program` takes, with the outputs of `steps` steps over `inputs`, which stay where they are.
-    pub fn bytes(program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
-        let rows = inputs.first().map_or(0, |tensor| tensor.rows());
+    /// Bytes that `program` takes, with the outputs of `steps` steps over `rows` samples, which stay where they are.
+    pub fn bytes(program: &Program, rows: usize, steps: usize) -> u64 {
         let gradients: usize = program.gradients.iter().map(|&(_, words)| words).sum();
         let outputs = program.graph.outputs.iter().map(|output| {
             let Dim { factor, batch } = program.graph.shape(output.node).count();
@@ -165,18 +173,31 @@ impl Engine {
     /// If the program is not loaded, or a data set has another shape or element type than its input.
     pub fn bind(&mut self, program: ProgramId, inputs: &[Arc<Tensor>], steps: usize) -> Result<BindingId> {
         let loaded = find(&self.programs, program.0, "Engine::bind", "program")?;
-        let expected = &loaded.program.graph.inputs;
-        if inputs.len() != expected.len() {
-            let expected = format!("{}, one for each input of the graph", expected.len());
-            return Err(Error::argument("Engine::bind", "number of data sets", inputs.len(), expected));
-        }
         let rows = inputs.first().map_or(loaded.program.max_batch, |tensor| tensor.rows());
-        for (tensor, input) in inputs.iter().zip(expected) {
-            check_input(tensor, input, rows)?;
-        }
+        let stored: Vec<(Stored, usize)> = inputs.iter().map(|t| (Stored::of(t), t.rows())).collect();
+        check_inputs(&stored, &loaded.program.graph.inputs, rows)?;
+        self.bind_data(program, Data::Resident(inputs.to_vec()), rows, steps)
+    }
+
+    /// The same for data that are read while steps run: a column for each input of the graph.
+    ///
+    /// # Errors
+    /// As [`Engine::bind`].
+    pub fn bind_stream(&mut self, program: ProgramId, ahead: ReadAhead, steps: usize) -> Result<BindingId> {
+        let loaded = find(&self.programs, program.0, "Engine::bind_stream", "program")?;
+        let rows = ahead.rows();
+        let stored: Vec<(Stored, usize)> = ahead.columns().iter().map(|c| (c.clone(), rows)).collect();
+        check_inputs(&stored, &loaded.program.graph.inputs, rows)?;
+        let numbers = (0..loaded.program.max_batch as u32).collect();
+        let data = Data::Streamed { ahead, batch: Vec::new(), numbers };
+        self.bind_data(program, data, rows, steps)
+    }
+
+    fn bind_data(&mut self, program: ProgramId, data: Data, rows: usize, steps: usize) -> Result<BindingId> {
+        let loaded = find(&self.programs, program.0, "Engine::bind", "program")?;
         let order = (0..rows as u32).collect();
         let outputs = loaded.outputs(rows, steps);
-        let binding = Binding { program: program.0, inputs: inputs.to_vec(), rows, order, outputs, steps };
+        let binding = Binding { program: program.0, data, rows, order, outputs, steps };
         Ok(BindingId::in_free_slot(&mut self.bindings, binding))
     }
 
@@ -196,13 +217,17 @@ impl Engine {
         }
         binding.order.clear();
         binding.order.extend_from_slice(order);
+        if let Data::Streamed { ahead, .. } = &mut binding.data {
+            ahead.set_order(order);
+        }
         Ok(())
     }
 
     /// Runs steps one after the other.
     ///
     /// # Errors
-    /// If the binding does not exist, or a step lies outside of its data, its outputs or the program's batch.
+    /// If the binding does not exist, a step lies outside of its data, its outputs or the program's batch, or streamed
+    /// data cannot be read.
     pub async fn run(&mut self, binding: BindingId, steps: &[Step]) -> Result<()> {
         self.run_until(binding, steps, &CancellationToken::new()).await.map(|_| ())
     }
@@ -217,14 +242,24 @@ impl Engine {
         steps: &[Step],
         token: &CancellationToken,
     ) -> Result<usize> {
-        let binding = find(&self.bindings, binding.0, "Engine::run", "binding")?;
+        let binding = find_mut(&mut self.bindings, binding.0, "Engine::run", "binding")?;
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::run", "program")?;
         steps.iter().try_for_each(|step| binding.check(step, &loaded.program))?;
         let variables = &self.variables;
-        Ok(awake::lead(&self.pool, || {
-            let wanted = steps.iter().take_while(|_| !token.is_cancelled());
-            wanted.map(|step| loaded.step(binding, step, variables)).count()
-        }))
+        if matches!(binding.data, Data::Resident(_)) {
+            return Ok(awake::lead(&self.pool, || {
+                let wanted = steps.iter().take_while(|_| !token.is_cancelled());
+                wanted.map(|step| loaded.step(binding, step, variables)).count()
+            }));
+        }
+        for (done, step) in steps.iter().enumerate() {
+            if token.is_cancelled() {
+                return Ok(done);
+            }
+            binding.take(step)?;
+            awake::lead(&self.pool, || loaded.step(binding, step, variables));
+        }
+        Ok(steps.len())
     }
 
     /// Runs `step` and returns the seconds that each kernel took.
@@ -232,9 +267,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub async fn profile(&mut self, binding: BindingId, step: &Step) -> Result<Vec<f64>> {
-        let binding = find(&self.bindings, binding.0, "Engine::profile", "binding")?;
+        let binding = find_mut(&mut self.bindings, binding.0, "Engine::profile", "binding")?;
         let loaded = find_mut(&mut self.programs, binding.program, "Engine::profile", "program")?;
         binding.check(step, &loaded.program)?;
+        binding.take(step)?;
         let context = loaded.context(binding, step, &self.variables);
         let time = |kernel: &Prepared| {
             let start = std::time::Instant::now();
@@ -290,26 +326,23 @@ fn find_mut<'a, T>(slots: &'a mut [Option<T>], id: usize, call: &str, what: &str
     slots.get_mut(id).and_then(Option::as_mut).ok_or_else(|| gone(call, what))
 }
 
-fn check_input(tensor: &Tensor, input: &Input, rows: usize) -> Result<()> {
-    let place = format!("input {:?}", input.name);
-    let row = tensor.shape().get(1..).unwrap_or_default();
-    if row != input.row || tensor.rows() != rows {
-        let expected = format!("{rows} samples of shape {:?}", input.row);
-        let found = format!("{:?}", tensor.shape());
-        return Err(Error::shape(place, "the data set", found, expected, "give one row for each sample"));
+/// Checks how data sets are stored and their numbers of rows against what the graph reads.
+fn check_inputs(found: &[(Stored, usize)], inputs: &[Input], rows: usize) -> Result<()> {
+    if found.len() != inputs.len() {
+        let expected = format!("{}, one for each input of the graph", inputs.len());
+        return Err(Error::argument("Engine::bind", "number of data sets", found.len(), expected));
     }
-    let found = match tensor.values() {
-        Values::F32(_) => Element::F32,
-        Values::U32(_) => Element::U32,
-        Values::U8 { .. } => Element::U8,
-    };
-    if found != input.element {
-        return Err(Error::argument(
-            place,
-            "element type",
-            format!("{found:?}"),
-            format!("{:?}", input.element),
-        ));
+    for ((stored, count), input) in found.iter().zip(inputs) {
+        let place = format!("input {:?}", input.name);
+        if stored.row != input.row || *count != rows {
+            let expected = format!("{rows} samples of shape {:?}", input.row);
+            let found = format!("{:?}", [&[*count], stored.row.as_slice()].concat());
+            return Err(Error::shape(place, "the data set", found, expected, "give one row for each sample"));
+        }
+        if stored.element != input.element {
+            let (found, expected) = (format!("{:?}", stored.element), format!("{:?}", input.element));
+            return Err(Error::argument(place, "element type", found, expected));
+        }
     }
     Ok(())
 }
@@ -346,10 +379,14 @@ impl Loaded {
     }
 
     fn context<'a>(&'a self, binding: &'a Binding, step: &'a Step, variables: &'a [Arena]) -> Context<'a> {
+        let (inputs, samples) = match &binding.data {
+            Data::Resident(inputs) => (inputs, binding.order.get(step.offset..step.offset + step.batch)),
+            Data::Streamed { batch, numbers, .. } => (batch, numbers.get(..step.batch)),
+        };
         Context {
             step,
-            samples: binding.order.get(step.offset..step.offset + step.batch).unwrap_or_default(),
-            inputs: &binding.inputs,
+            samples: samples.unwrap_or_default(),
+            inputs,
             activations: &self.activations,
             spare: &self.spare,
             packs: &self.packs,
@@ -367,6 +404,14 @@ impl Loaded {
 }
 
 impl Binding {
+    /// Waits for the samples of `step`, if they are streamed.
+    fn take(&mut self, step: &Step) -> Result<()> {
+        if let Data::Streamed { ahead, batch, .. } = &mut self.data {
+            *batch = ahead.take(step.offset, step.batch)?;
+        }
+        Ok(())
+    }
+
     fn check(&self, step: &Step, program: &Program) -> Result<()> {
         let fail = |argument: &str, found: usize, expected: String| {
             Err(Error::argument("Engine::run", argument, found, expected))

@@ -3,7 +3,7 @@
 use super::kernels::Epilogue;
 use super::region::{BLOCK, Join};
 use super::walk::{Axis, Walk, strides};
-use crate::graph::{Op, Reduction};
+use crate::graph::{Op, Reduction, own_rows};
 use crate::tensor::{Dim, Shape};
 
 /// Calls `body` with each block of `out` and the index of its first element, then `epilogue`.
@@ -49,6 +49,44 @@ pub(super) fn transpose(
     });
 }
 
+/// A table whose rows are called by numbers: one that all samples share, or one for each.
+pub(super) struct Table {
+    /// Elements of a row.
+    row: usize,
+    /// How many rows, and how many numbers that call them, each sample has of its own.
+    own: Option<[usize; 2]>,
+}
+
+impl Table {
+    pub(super) fn new(table: &Shape, numbers: &Shape) -> Self {
+        let own = own_rows(table).map(|rows| [rows, numbers.count().factor]);
+        let row = table.0[if own.is_some() { 2 } else { 1 }..].iter().map(|size| size.factor).product();
+        Self { row, own }
+    }
+
+    pub(super) fn gather(&self, table: &[f32], numbers: &[f32], out: &mut [f32]) {
+        let Some([rows, called]) = self.own else { return gather(table, numbers, self.row, out) };
+        for_samples(out, called * self.row, |sample, out| {
+            let table = &table[sample * rows * self.row..][..rows * self.row];
+            gather(table, &numbers[sample * called..][..called], self.row, out);
+        });
+    }
+
+    pub(super) fn scatter_add(&self, values: &[f32], numbers: &[f32], out: &mut [f32]) {
+        let Some([rows, called]) = self.own else { return scatter_add(values, numbers, self.row, out) };
+        for_samples(out, rows * self.row, |sample, out| {
+            let values = &values[sample * called * self.row..][..called * self.row];
+            scatter_add(values, &numbers[sample * called..][..called], self.row, out);
+        });
+    }
+}
+
+/// Calls `body` with each sample's `length` elements of `out`.
+fn for_samples(out: &mut [f32], length: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
+    use rayon::prelude::*;
+    out.par_chunks_mut(length).enumerate().for_each(|(sample, out)| body(sample, out));
+}
+
 /// The rows of `table` called by `numbers`, which are the bits of integers; NaN where there is none.
 pub(super) fn gather(table: &[f32], numbers: &[f32], row: usize, out: &mut [f32]) {
     for (out, number) in out.chunks_exact_mut(row).zip(numbers) {
@@ -62,7 +100,7 @@ pub(super) fn gather(table: &[f32], numbers: &[f32], row: usize, out: &mut [f32]
 
 /// Rows of `values` added to the rows of `out` that `numbers` call, in order; a row that more than 512 call adds
 /// up blocks of as many.
-pub(super) fn scatter_add(values: &[f32], numbers: &[f32], row: usize, out: &mut [f32]) {
+fn scatter_add(values: &[f32], numbers: &[f32], row: usize, out: &mut [f32]) {
     let mut calls: Vec<Vec<usize>> = vec![Vec::new(); out.len() / row];
     for (i, number) in numbers.iter().enumerate() {
         if let Some(calls) = calls.get_mut(number.to_bits() as usize) {

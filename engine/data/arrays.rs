@@ -2,13 +2,56 @@
 
 use std::path::Path;
 
-use crate::data::read_csv;
+use crate::data::{read_csv, read_idx};
 use crate::error::{Error, Result};
 use crate::formats::{npy, npz};
 use crate::tensor::Tensor;
 
 const KINDS: &str =
-    "FILE.npy, FILE.npz:KEY, FILE.h5:DATASET, FILE.csv, FILE.png, FILE.jpg or a folder of images";
+    "FILE.npy, FILE.npz:KEY, FILE.h5:DATASET, FILE.csv, FILE.idx, FILE.png, FILE.jpg or a folder of images";
+
+/// What kind of file a name means, and what in it.
+pub(super) enum Spec<'a> {
+    Npy(&'a Path),
+    Npz(&'a Path, &'a str),
+    Hdf5(&'a Path, &'a str),
+    Idx(&'a Path),
+    Csv(&'a Path),
+    Picture(&'a Path),
+    Folder(&'a Path),
+}
+
+impl<'a> Spec<'a> {
+    pub(super) fn parse(spec: &'a str) -> Result<Self> {
+        let path = Path::new(spec);
+        if path.is_dir() {
+            return Ok(Self::Folder(path));
+        }
+        match extension(path).as_str() {
+            "npy" => return Ok(Self::Npy(path)),
+            "csv" => return Ok(Self::Csv(path)),
+            "png" | "jpg" | "jpeg" => return Ok(Self::Picture(path)),
+            _ if is_idx(spec) => return Ok(Self::Idx(path)),
+            _ => {}
+        }
+        // The key comes after the last colon that follows a file's extension: keys and Windows paths have colons too.
+        let split = spec.match_indices(':').map(|(at, _)| (Path::new(&spec[..at]), &spec[at + 1..]));
+        for (path, key) in split {
+            match extension(path).as_str() {
+                "npz" => return Ok(Self::Npz(path, key)),
+                "h5" | "hdf5" => return Ok(Self::Hdf5(path, key)),
+                _ => {}
+            }
+        }
+        Err(Error::argument("data file", "name", format!("{spec:?}"), KINDS))
+    }
+}
+
+/// `x.idx`, `x.idx.gz`, and MNIST's names such as `train-labels-idx1-ubyte.gz`.
+fn is_idx(name: &str) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.ends_with(".idx") || name.ends_with("ubyte")
+}
 
 /// Reads the array that `spec` names, as the program `gradus` takes it:
 ///
@@ -18,6 +61,7 @@ const KINDS: &str =
 /// | `data.npz:x` | as [`npz::read`] |
 /// | `data.h5:train_set_x` | as [`File::dataset`](crate::formats::hdf5::File::dataset) |
 /// | `table.csv` | as [`read_csv`] |
+/// | `x.idx`, `labels-idx1-ubyte.gz` | as [`read_idx`] |
 /// | `hand.png`, `hand.jpg` | `[1, height, width, channels]` bytes |
 /// | `hands/` | `[N, height, width, channels]` bytes, the images of a folder sorted by name |
 ///
@@ -34,26 +78,15 @@ const KINDS: &str =
 /// # Errors
 /// [`Error::Argument`] if `spec` names no such file, [`Error::File`] if the file is missing or damaged.
 pub fn read_array(spec: &str) -> Result<Tensor> {
-    let path = Path::new(spec);
-    if path.is_dir() {
-        return read_folder(path);
+    match Spec::parse(spec)? {
+        Spec::Npy(path) => npy::read(path),
+        Spec::Npz(path, key) => npz::read(path, key),
+        Spec::Hdf5(path, name) => read_dataset(path, name),
+        Spec::Idx(path) => read_idx(path),
+        Spec::Csv(path) => read_csv(path),
+        Spec::Picture(path) => read_picture(path),
+        Spec::Folder(path) => read_folder(path),
     }
-    match extension(path).as_str() {
-        "npy" => return npy::read(path),
-        "csv" => return read_csv(path),
-        "png" | "jpg" | "jpeg" => return read_picture(path),
-        _ => {}
-    }
-    // The key comes after the last colon that follows a file's extension: keys and Windows paths have colons too.
-    let split = spec.match_indices(':').map(|(at, _)| (Path::new(&spec[..at]), &spec[at + 1..]));
-    for (path, key) in split {
-        match extension(path).as_str() {
-            "npz" => return npz::read(path, key),
-            "h5" | "hdf5" => return read_dataset(path, key),
-            _ => {}
-        }
-    }
-    Err(Error::argument("data file", "name", format!("{spec:?}"), KINDS))
 }
 
 fn extension(path: &Path) -> String {

@@ -3,11 +3,12 @@
 //! Two zero bytes, a byte for the type, a byte for the number of axes, each size as a big-endian `u32`, then
 //! the elements, big-endian, row-major. Source: yann.lecun.com/exdb/mnist.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 
+use super::dataset::Layout;
 use crate::error::{Error, Result};
 use crate::formats::{most_unpacked, read_file};
 use crate::tensor::{Tensor, Values};
@@ -41,23 +42,51 @@ pub fn parse_idx(name: impl AsRef<Path>, file: &[u8]) -> Result<Tensor> {
     parsed.map_err(|problem| Error::file(name, problem, DAMAGED))
 }
 
+/// How the elements lie in a file whose rows can be read alone; `None` for a gzipped one.
+pub(super) fn layout(file: &mut (impl Read + Seek)) -> Result<Option<Layout>, String> {
+    let magic: [u8; 2] = take(file)?;
+    if magic == GZIP {
+        return Ok(None);
+    }
+    file.rewind().map_err(|error| error.to_string())?;
+    let Header { kind, size, shape } = Header::read(file)?;
+    let start = file.stream_position().map_err(|error| error.to_string())?;
+    let decode = Box::new(move |bytes: &[u8]| decode(kind, bytes.to_vec()));
+    Ok(Some(Layout { shape, start, element: size, decode }))
+}
+
+/// What comes before the elements.
+struct Header {
+    kind: u8,
+    /// The bytes of an element.
+    size: usize,
+    shape: Vec<usize>,
+}
+
+impl Header {
+    fn read(file: &mut impl Read) -> Result<Self, String> {
+        let [zero, zero_too, kind, rank] = take(file)?;
+        if (zero, zero_too) != (0, 0) {
+            return Err("does not start with two zero bytes".into());
+        }
+        let size = match kind {
+            0x08 | 0x09 => 1,
+            0x0b => 2,
+            0x0c | 0x0d => 4,
+            0x0e => 8,
+            _ => return Err(format!("has elements of type 0x{kind:02x}, which IDX does not know")),
+        };
+        let mut shape = Vec::new();
+        for _ in 0..rank {
+            shape.push(u32::from_be_bytes(take(file)?) as usize);
+        }
+        Ok(Self { kind, size, shape })
+    }
+}
+
 /// Reads no more than the header declares, and nothing at all if that is more than `most` bytes.
 fn parse(mut file: impl Read, most: usize) -> Result<Tensor, String> {
-    let [zero, zero_too, kind, rank] = take(&mut file)?;
-    if (zero, zero_too) != (0, 0) {
-        return Err("does not start with two zero bytes".into());
-    }
-    let size = match kind {
-        0x08 | 0x09 => 1,
-        0x0b => 2,
-        0x0c | 0x0d => 4,
-        0x0e => 8,
-        _ => return Err(format!("has elements of type 0x{kind:02x}, which IDX does not know")),
-    };
-    let mut shape = Vec::new();
-    for _ in 0..rank {
-        shape.push(u32::from_be_bytes(take(&mut file)?) as usize);
-    }
+    let Header { kind, size, shape } = Header::read(&mut file)?;
     let declared = shape.iter().try_fold(size, |product: usize, &size| product.checked_mul(size));
     let Some(declared) = declared.filter(|&declared| declared <= most) else {
         return Err(format!("says that it has shape {shape:?}, more than a file of its size can hold"));

@@ -62,6 +62,12 @@ pub fn read_image_folder(folder: impl AsRef<Path>) -> Result<Tensor> {
     Tensor::u8(&shape, bytes)
 }
 
+/// Whether the name is that of a PNG or JPEG file.
+pub(super) fn is_image(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    EXTENSIONS.contains(&extension.as_str())
+}
+
 fn image_paths(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| {
         Error::file(folder, format!("cannot be read: {error}"), "check that it is a folder that may be read")
@@ -69,10 +75,7 @@ fn image_paths(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)?;
-    paths.retain(|path| {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        EXTENSIONS.contains(&extension.as_str())
-    });
+    paths.retain(|path| is_image(path));
     if paths.is_empty() {
         return Err(Error::file(folder, "has no PNG or JPEG files", "give a folder of images"));
     }

@@ -1,7 +1,12 @@
 //! HDF5 files: datasets as [`Tensor`]s, and string attributes. The only module that knows the HDF5 library.
 
+mod rows;
+
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+pub use self::rows::Rows;
 
 use ::hdf5::{AttrValue, DType, Dataset, FileBuilder, GroupBuilder};
 
@@ -69,21 +74,63 @@ impl File {
     /// [`Error::File`] if there is no such dataset (the names that are there are listed), if it holds
     /// something else than numbers, if a number does not fit, or if the file is damaged.
     pub fn dataset(&self, name: &str) -> Result<Tensor> {
+        let (dataset, shape) = self.checked(name)?;
+        let rows = shape.first().copied().unwrap_or(1);
+        self.read_rows(name, &dataset, &shape, 0..rows)
+    }
+
+    /// The rows of the dataset `name`, to be read some at a time.
+    ///
+    /// # Errors
+    /// As [`File::dataset`], and if it holds one number.
+    pub fn rows(self, name: &str) -> Result<Rows> {
+        let (dataset, shape) = self.checked(name)?;
+        if shape.is_empty() {
+            let problem = format!("dataset \"{name}\" holds one number, not rows");
+            return Err(Error::file(&self.path, problem, "name another dataset"));
+        }
+        Rows::new(self, name, dataset, shape)
+    }
+
+    /// The dataset `name` and its shape.
+    fn checked(&self, name: &str) -> Result<(Dataset, Vec<usize>)> {
         let dataset = self.inner.dataset(name).map_err(|error| self.no_dataset(name, &error))?;
-        let damaged = |error: ::hdf5::Error| self.damaged(name, &error);
         let shape = self.checked_shape(name, &dataset)?;
+        Ok((dataset, shape))
+    }
+
+    /// Rows `range` of `dataset`, whose whole shape is `shape`.
+    fn read_rows(
+        &self,
+        name: &str,
+        dataset: &Dataset,
+        shape: &[usize],
+        range: Range<usize>,
+    ) -> Result<Tensor> {
+        let damaged = |error: ::hdf5::Error| self.damaged(name, &error);
+        let (start, count) = (range.start as u64, range.len() as u64);
+        let row = shape.get(1..).unwrap_or_default();
+        let first = range.start * row.iter().product::<usize>();
         let values = match dataset.dtype().map_err(damaged)? {
-            DType::U8 => Values::U8 { bytes: dataset.read_u8().map_err(damaged)?, scale: 1.0 },
+            DType::U8 => {
+                Values::U8 { bytes: dataset.read_u8_rows(start, count).map_err(damaged)?, scale: 1.0 }
+            }
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
-                Values::U32(self.narrow(name, &dataset.read_i64().map_err(damaged)?)?)
+                let numbers = dataset.read_i64_rows(start, count).map_err(damaged)?;
+                Values::U32(self.narrow(name, first, &numbers)?)
             }
             DType::U16 | DType::U32 | DType::U64 => {
-                Values::U32(self.narrow(name, &dataset.read_u64().map_err(damaged)?)?)
+                let numbers = dataset.read_u64_rows(start, count).map_err(damaged)?;
+                Values::U32(self.narrow(name, first, &numbers)?)
             }
-            DType::F32 => Values::F32(dataset.read_f32().map_err(damaged)?),
-            DType::F64 => Values::F32(self.round(name, &dataset.read_f64().map_err(damaged)?)?),
+            DType::F32 => Values::F32(dataset.read_f32_rows(start, count).map_err(damaged)?),
+            DType::F64 => {
+                let numbers = dataset.read_f64_rows(start, count).map_err(damaged)?;
+                Values::F32(self.round(name, first, &numbers)?)
+            }
             other => return Err(self.not_numbers(name, &other)),
         };
+        let shape = if shape.is_empty() { Vec::new() } else { [&[range.len()], row].concat() };
         if values.len() != shape.iter().product::<usize>() {
             let problem = format!("dataset \"{name}\" has {} elements for {shape:?}", values.len());
             return Err(Error::file(&self.path, problem, DAMAGED));
@@ -155,26 +202,28 @@ impl File {
         }
     }
 
-    /// Integers as labels.
+    /// Integers as labels; the first of `values` is element number `first`.
     fn narrow<T: Copy + TryInto<u32> + std::fmt::Display>(
         &self,
         name: &str,
+        first: usize,
         values: &[T],
     ) -> Result<Vec<u32>> {
         let convert = |(index, &value): (usize, &T)| {
             value.try_into().map_err(|_| {
-                let problem = format!("dataset \"{name}\" has {value} at index {index}");
+                let problem = format!("dataset \"{name}\" has {value} at index {}", first + index);
                 Error::file(&self.path, problem, "labels must lie between 0 and 4294967295")
             })
         };
         values.iter().enumerate().map(convert).collect()
     }
 
-    fn round(&self, name: &str, values: &[f64]) -> Result<Vec<f32>> {
+    fn round(&self, name: &str, first: usize, values: &[f64]) -> Result<Vec<f32>> {
         let convert = |(index, &value): (usize, &f64)| {
             let rounded = value as f32;
             if rounded.is_infinite() && value.is_finite() {
-                let problem = format!("dataset \"{name}\" has {value} at index {index}, too large for f32");
+                let at = first + index;
+                let problem = format!("dataset \"{name}\" has {value} at index {at}, too large for f32");
                 return Err(Error::file(&self.path, problem, "scale the data down"));
             }
             Ok(rounded)

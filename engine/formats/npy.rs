@@ -78,6 +78,35 @@ fn too_long() -> String {
     "goes on after its last element".into()
 }
 
+/// What a file says before its elements: enough to read any of its rows alone.
+pub(crate) struct Preface(Header);
+
+impl Preface {
+    /// Leaves `file` at its first element.
+    pub(crate) fn read(file: &mut impl Read) -> Result<Self, String> {
+        header::read(file).map(Self)
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    pub(crate) fn element_bytes(&self) -> usize {
+        self.0.element.size()
+    }
+
+    /// Whether the elements of a row follow each other.
+    pub(crate) fn is_row_major(&self) -> bool {
+        !self.0.fortran_order
+    }
+
+    /// The values of some whole elements.
+    pub(crate) fn decode(&self, mut bytes: &[u8]) -> Result<Values, String> {
+        let count = bytes.len() / self.element_bytes();
+        decode(&mut bytes, &self.0, count)
+    }
+}
+
 /// Reads one array, which may take no more than `most` bytes of memory, and returns what of `file` is left.
 pub(super) fn read_from<R: Read>(mut file: R, most: usize) -> Result<(Tensor, R), String> {
     let header = header::read(&mut file)?;

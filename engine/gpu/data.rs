@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::{Element, Input};
+use crate::graph::Input;
+use crate::stream::{ReadAhead, Stored};
 use crate::tensor::{Tensor, Values};
 
 /// Bytes uploaded at a time: the driver keeps a copy until they have arrived.
@@ -15,44 +16,72 @@ pub(super) const RING: u64 = 64 << 20;
 
 /// The data sets of one binding, and the order in which their rows are read.
 pub struct DataSets {
-    sets: Vec<(Arc<Tensor>, wgpu::Buffer)>,
+    buffers: Vec<wgpu::Buffer>,
     /// Where kernels look up the row of each position.
     pub order: wgpu::Buffer,
     rows: usize,
-    /// The order as the host has it.
-    positions: Vec<u32>,
-    /// Rows on the device at a time, if they are streamed.
-    ring: Option<usize>,
-    bytes: Vec<u8>,
+    positions: usize,
+    /// Where rows come from that are not on the device, and how many of them are at a time.
+    stream: Option<(ReadAhead, usize)>,
+}
+
+/// Whether one of `tensors` has more than `limit` bytes or than a binding of the device holds.
+pub fn needs_stream(device: &Device, tensors: &[Arc<Tensor>], limit: u64) -> bool {
+    tensors.iter().any(|t| bytes(t).len() as u64 > limit.min(device.binding_limit()))
 }
 
 impl DataSets {
-    /// Uploads `tensors`, one for each of `inputs`, or prepares to stream them if one has more than `limit`
-    /// bytes. Without inputs there are `max_batch` positions.
-    pub fn new(
+    /// Uploads `tensors`, one for each of `inputs`. Without inputs there are `max_batch` positions.
+    pub fn resident(
         device: &Device,
         inputs: &[Input],
         tensors: &[Arc<Tensor>],
         max_batch: usize,
+    ) -> Result<Self> {
+        let stored: Vec<(Stored, usize)> = tensors.iter().map(|t| (Stored::of(t), t.rows())).collect();
+        check(inputs, &stored)?;
+        let rows = tensors.first().map_or(max_batch, |t| t.rows());
+        let mut buffers = Vec::new();
+        for (input, tensor) in inputs.iter().zip(tensors) {
+            let buffer = device.storage(&format!("data set {}", input.name), bytes(tensor).len() as u64)?;
+            upload(device, &buffer, bytes(tensor))?;
+            buffers.push(buffer);
+        }
+        Self::ordered(device, buffers, rows, None)
+    }
+
+    /// Room for some rows of every column, which `ahead` reads; a column for each of `inputs`.
+    pub fn streamed(
+        device: &Device,
+        inputs: &[Input],
+        ahead: ReadAhead,
+        max_batch: usize,
         limit: u64,
     ) -> Result<Self> {
-        check(inputs, tensors)?;
-        let rows = tensors.first().map_or(max_batch, |t| t.rows());
-        let size = |t: &Tensor| bytes(t).len() as u64;
-        let streamed = tensors.iter().any(|t| size(t) > limit.min(device.binding_limit()));
-        let ring = if streamed { Some(ring_rows(device, tensors, max_batch, limit)?) } else { None };
-        let mut sets = Vec::new();
-        for (input, tensor) in inputs.iter().zip(tensors) {
-            let kept = ring.map_or(size(tensor), |rows| (rows * row_bytes(tensor)) as u64);
-            let buffer = device.storage(&format!("data set {}", input.name), kept)?;
-            if ring.is_none() {
-                upload(device, &buffer, bytes(tensor))?;
-            }
-            sets.push((tensor.clone(), buffer));
+        let rows = ahead.rows();
+        let stored: Vec<(Stored, usize)> = ahead.columns().iter().map(|c| (c.clone(), rows)).collect();
+        check(inputs, &stored)?;
+        let ring = ring_rows(device, ahead.columns(), max_batch, limit)?.min(rows.max(max_batch));
+        let mut buffers = Vec::new();
+        for (input, column) in inputs.iter().zip(ahead.columns()) {
+            let kept = (ring * column.row_bytes()) as u64;
+            buffers.push(device.storage(&format!("data set {}", input.name), kept)?);
         }
+        Self::ordered(device, buffers, rows, Some((ahead, ring)))
+    }
+
+    fn ordered(
+        device: &Device,
+        buffers: Vec<wgpu::Buffer>,
+        rows: usize,
+        stream: Option<(ReadAhead, usize)>,
+    ) -> Result<Self> {
         let order = device.storage("order", rows as u64 * 4)?;
-        let mut this = Self { sets, order, rows, positions: Vec::new(), ring, bytes: Vec::new() };
-        this.set_order(device, &(0..rows as u32).collect::<Vec<_>>())?;
+        let this = Self { buffers, order, rows, positions: rows, stream };
+        if this.stream.is_none() {
+            let numbers: Vec<u32> = (0..rows as u32).collect();
+            device.queue.write_buffer(&this.order, 0, bytemuck::cast_slice(&numbers));
+        }
         Ok(this)
     }
 
@@ -63,18 +92,18 @@ impl DataSets {
 
     /// The number of positions in the order.
     pub fn positions(&self) -> usize {
-        self.positions.len()
+        self.positions
     }
 
     /// The buffer of input number `i`.
     pub fn buffer(&self, i: usize) -> &wgpu::Buffer {
-        &self.sets[i].1
+        &self.buffers[i]
     }
 
     /// The rows of all inputs.
     #[cfg(test)]
     pub fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
-        self.sets.iter().map(|(_, buffer)| buffer)
+        self.buffers.iter()
     }
 
     /// Lets position i be row `order[i]`.
@@ -86,50 +115,47 @@ impl DataSets {
         if let Some(row) = order.iter().find(|&&row| row as usize >= self.rows) {
             return Err(Error::argument("order", "row", row, format!("a row below {}", self.rows)));
         }
-        self.positions = order.to_vec();
-        if self.ring.is_none() {
-            device.queue.write_buffer(&self.order, 0, bytemuck::cast_slice(order));
+        self.positions = order.len();
+        match &mut self.stream {
+            Some((ahead, _)) => ahead.set_order(order),
+            None => device.queue.write_buffer(&self.order, 0, bytemuck::cast_slice(order)),
         }
         Ok(())
     }
 
     /// How many of the `batches`, each a position and a length, the next submission can hold.
     pub fn fitting(&self, batches: impl Iterator<Item = (usize, usize)>) -> usize {
-        let Some(ring) = self.ring else { return usize::MAX };
+        let Some((_, ring)) = &self.stream else { return usize::MAX };
         let ends = batches.scan(0, |rows, (_, length)| {
             *rows += length;
             Some(*rows)
         });
-        ends.take_while(|&rows| rows <= ring).count()
+        ends.take_while(|rows| rows <= ring).count()
     }
 
     /// Brings the rows of `batches` to the device, if they are not there. The queue keeps the order: what was
-    /// submitted before has read the rows before.
-    pub fn stream(&mut self, device: &Device, batches: impl Iterator<Item = (usize, usize)> + Clone) {
-        if self.ring.is_none() {
-            return;
-        }
-        for (tensor, buffer) in &self.sets {
-            self.bytes.clear();
-            for (offset, length) in batches.clone() {
-                for &row in &self.positions[offset..offset + length] {
-                    let at = row as usize * row_bytes(tensor);
-                    self.bytes.extend_from_slice(&bytes(tensor)[at..at + row_bytes(tensor)]);
-                }
-            }
-            self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
-            device.queue.write_buffer(buffer, 0, &self.bytes);
-        }
+    /// submitted before has read the rows before, and still computes while these are read and handed over.
+    pub fn stream(&mut self, device: &Device, batches: impl Iterator<Item = (usize, usize)>) -> Result<()> {
+        let Some((ahead, _)) = &mut self.stream else { return Ok(()) };
+        let mut columns: Vec<Vec<u8>> = vec![Vec::new(); self.buffers.len()];
         let mut first = 0;
         for (offset, length) in batches {
+            for (column, tensor) in columns.iter_mut().zip(ahead.take(offset, length)?) {
+                column.extend_from_slice(bytes(&tensor));
+            }
             let rows: Vec<u32> = (first..first + length as u32).collect();
             device.queue.write_buffer(&self.order, offset as u64 * 4, bytemuck::cast_slice(&rows));
             first += length as u32;
         }
+        for (buffer, mut column) in self.buffers.iter().zip(columns) {
+            column.resize(column.len().next_multiple_of(4), 0);
+            device.queue.write_buffer(buffer, 0, &column);
+        }
+        Ok(())
     }
 }
 
-pub(super) fn bytes(tensor: &Tensor) -> &[u8] {
+fn bytes(tensor: &Tensor) -> &[u8] {
     match tensor.values() {
         Values::F32(values) => bytemuck::cast_slice(values),
         Values::U32(values) => bytemuck::cast_slice(values),
@@ -137,17 +163,12 @@ pub(super) fn bytes(tensor: &Tensor) -> &[u8] {
     }
 }
 
-fn row_bytes(tensor: &Tensor) -> usize {
-    let element = if matches!(tensor.values(), Values::U8 { .. }) { 1 } else { 4 };
-    tensor.row_len() * element
-}
-
-/// How many rows of every tensor stay on the device.
-fn ring_rows(device: &Device, tensors: &[Arc<Tensor>], max_batch: usize, limit: u64) -> Result<usize> {
+/// How many rows of every column stay on the device.
+fn ring_rows(device: &Device, columns: &[Stored], max_batch: usize, limit: u64) -> Result<usize> {
     let limit = limit.min(RING).min(device.binding_limit());
-    let fit = tensors.iter().map(|t| limit as usize / row_bytes(t).max(1)).min().unwrap_or(0);
+    let fit = columns.iter().map(|column| limit as usize / column.row_bytes().max(1)).min().unwrap_or(0);
     let most = device.binding_limit() as usize;
-    let needed = tensors.iter().map(|t| row_bytes(t) * max_batch).max().unwrap_or(0);
+    let needed = columns.iter().map(|column| column.row_bytes() * max_batch).max().unwrap_or(0);
     if needed > most {
         let problem = format!("one batch of the data takes {needed} bytes, a binding holds {most}");
         return Err(device.error(problem, "use a smaller batch"));
@@ -173,28 +194,23 @@ fn upload(device: &Device, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
     device.check()
 }
 
-fn check(inputs: &[Input], tensors: &[Arc<Tensor>]) -> Result<()> {
-    if inputs.len() != tensors.len() {
+/// Checks how data sets are stored and their numbers of rows against what the graph reads.
+fn check(inputs: &[Input], found: &[(Stored, usize)]) -> Result<()> {
+    if inputs.len() != found.len() {
         let expected = format!("{}, one for each input of the graph", inputs.len());
-        return Err(Error::argument("bind", "number of data sets", tensors.len(), expected));
+        return Err(Error::argument("bind", "number of data sets", found.len(), expected));
     }
-    for (input, tensor) in inputs.iter().zip(tensors) {
-        let place = format!("input {:?}", input.name);
-        let rows = tensors[0].rows();
-        let expected: Vec<usize> = std::iter::once(rows).chain(input.row.iter().copied()).collect();
-        if tensor.shape() != expected || rows == 0 {
-            let (found, expected) = (format!("{:?}", tensor.shape()), format!("{expected:?}"));
+    for (input, (stored, count)) in inputs.iter().zip(found) {
+        let (place, rows) = (format!("input {:?}", input.name), found[0].1);
+        if stored.row != input.row || *count != rows || rows == 0 {
+            let shape = |rows: usize, row: &[usize]| format!("{:?}", [&[rows], row].concat());
+            let (found, expected) = (shape(*count, &stored.row), shape(rows, &input.row));
             let remedy = "give each data set as many rows, at least one, of the input's shape";
             return Err(Error::shape(place, "the data set", found, expected, remedy));
         }
-        let found = match tensor.values() {
-            Values::F32(_) => Element::F32,
-            Values::U32(_) => Element::U32,
-            Values::U8 { .. } => Element::U8,
-        };
-        if found != input.element {
+        if stored.element != input.element {
             let expected = format!("{:?}, as the input was declared", input.element);
-            return Err(Error::argument(place, "element type", format!("{found:?}"), expected));
+            return Err(Error::argument(place, "element type", format!("{:?}", stored.element), expected));
         }
     }
     Ok(())

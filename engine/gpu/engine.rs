@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::adapter::{self, Choice};
 use super::binding::{Bound, Loaded, RECORD, record};
-use super::data::DataSets;
+use super::data::{DataSets, needs_stream};
 use super::device::{Counters, Device};
 use super::lower::lower;
 use super::pipelines::{Pipelines, dump};
@@ -14,7 +14,11 @@ use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
+use crate::stream::{InMemory, ReadAhead, Volume};
 use crate::tensor::Tensor;
+
+/// Batches of data too large for the device that are gathered before they are needed.
+const AHEAD: usize = 2;
 
 /// Runs programs on one GPU. Everything is prepared by [`Engine::load`] and [`Engine::bind`];
 /// [`Engine::run`] creates no buffer, no bind group and no pipeline.
@@ -100,9 +104,9 @@ impl Engine {
         room::check_bindings(&self.device, program)
     }
 
-    /// Bytes that [`Engine::load`] and [`Engine::bind`] make for `program`, `inputs` and `steps`.
-    pub fn bytes(&self, program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
-        room::bytes(&self.device, program, inputs, steps, self.resident_limit)
+    /// Bytes that [`Engine::load`] and [`Engine::bind`] make for `program`, `data` and `steps`.
+    pub fn bytes(&self, program: &Program, data: &Volume, steps: usize) -> u64 {
+        room::bytes(&self.device, program, data, steps, self.resident_limit)
     }
 
     /// Lets every submission from the next binding on take `steps` steps (256 at most), or with `None`, the
@@ -198,7 +202,31 @@ impl Engine {
     /// # Errors
     /// If the data sets do not fit the graph, or the device has no room.
     pub fn bind(&mut self, program: ProgramId, inputs: &[Arc<Tensor>], steps: usize) -> Result<BindingId> {
-        let Self { device, programs, variables, resident_limit, .. } = self;
+        let loaded = find(&self.programs, program.0, "program")?;
+        let (declared, max_batch) = (&loaded.program.graph.inputs, loaded.program.max_batch);
+        let data = match needs_stream(&self.device, inputs, self.resident_limit) {
+            false => DataSets::resident(&self.device, declared, inputs, max_batch)?,
+            true => {
+                let ahead = ReadAhead::new(Arc::new(InMemory::new(inputs.to_vec())?), AHEAD);
+                DataSets::streamed(&self.device, declared, ahead, max_batch, self.resident_limit)?
+            }
+        };
+        self.bind_data(program, data, steps)
+    }
+
+    /// The same for data that are read while steps run: a column for each input of the graph.
+    ///
+    /// # Errors
+    /// As [`Engine::bind`].
+    pub fn bind_stream(&mut self, program: ProgramId, ahead: ReadAhead, steps: usize) -> Result<BindingId> {
+        let loaded = find(&self.programs, program.0, "program")?;
+        let (declared, max_batch) = (&loaded.program.graph.inputs, loaded.program.max_batch);
+        let data = DataSets::streamed(&self.device, declared, ahead, max_batch, self.resident_limit)?;
+        self.bind_data(program, data, steps)
+    }
+
+    fn bind_data(&mut self, program: ProgramId, data: DataSets, steps: usize) -> Result<BindingId> {
+        let Self { device, programs, variables, .. } = self;
         let loaded = find(programs, program.0, "program")?;
         let graph = &loaded.program.graph;
         for (i, declared) in graph.variables.iter().enumerate() {
@@ -208,8 +236,6 @@ impl Engine {
                 return Err(Error::order("bind", problem, "call set_variables with the graph's variables"));
             }
         }
-        let max_batch = loaded.program.max_batch;
-        let data = DataSets::new(device, &graph.inputs, inputs, max_batch, *resident_limit)?;
         let mut bound = Bound::new(device, (program.0, loaded), variables, data, steps)?;
         bound.generation = self.generation;
         bound.pace.fix(self.steps_per_submission);
@@ -258,7 +284,7 @@ impl Engine {
             let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
             let (now, later) = left.split_at(count);
             bound.pace.make_room(device).await?;
-            submit(device, loaded, bound, now);
+            submit(device, loaded, bound, now)?;
             left = later;
         }
         device.check()?;
@@ -345,8 +371,8 @@ fn gone(what: &str) -> Error {
 }
 
 /// Encodes and submits `steps`, which fit one submission.
-fn submit(device: &Device, loaded: &Loaded, bound: &mut Bound, steps: &[Step]) {
-    bound.data.stream(device, steps.iter().map(|step| (step.offset, step.batch)));
+fn submit(device: &Device, loaded: &Loaded, bound: &mut Bound, steps: &[Step]) -> Result<()> {
+    bound.data.stream(device, steps.iter().map(|step| (step.offset, step.batch)))?;
     let records: Vec<[u32; RECORD / 4]> = steps.iter().map(record).collect();
     device.queue.write_buffer(&bound.table, 0, bytemuck::cast_slice(&records));
     let mut encoder = device.device.create_command_encoder(&Default::default());
@@ -363,4 +389,5 @@ fn submit(device: &Device, loaded: &Loaded, bound: &mut Bound, steps: &[Step]) {
     drop(pass);
     device.count(|c| c.dispatches += (steps.len() * loaded.dispatches.len()) as u64);
     bound.pace.submit(device, encoder.finish(), steps.len());
+    Ok(())
 }

@@ -23,7 +23,7 @@ pub async fn profile(device: &Device, loaded: &Loaded, bound: &mut Bound, step: 
     let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
     let (resolved, staging) =
         (device.buffer("timestamps", bytes, usage)?, device.staging("timestamps", bytes)?);
-    bound.data.stream(device, std::iter::once((step.offset, step.batch)));
+    bound.data.stream(device, std::iter::once((step.offset, step.batch)))?;
     device.queue.write_buffer(&bound.table, 0, bytemuck::cast_slice(&record(step)));
     let mut encoder = device.device.create_command_encoder(&Default::default());
     encode(device, &mut encoder, (loaded, bound), &queries, step.batch);

@@ -1,14 +1,12 @@
 //! Whether a program fits an adapter: arithmetic of the memory plan, before anything is made.
 
-use std::sync::Arc;
-
 use super::binding::RECORD;
-use super::data::{self, RING};
+use super::data::RING;
 use super::device::Device;
 use super::pace::MAX_STEPS;
 use crate::error::Result;
 use crate::schedule::Program;
-use crate::tensor::Tensor;
+use crate::stream::Volume;
 
 /// Fails if a value of `program` is larger than one binding, or all that share an arena than one buffer.
 pub fn check_bindings(device: &Device, program: &Program) -> Result<()> {
@@ -43,15 +41,9 @@ pub fn check_bindings(device: &Device, program: &Program) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of all buffers of `program`, but for the variables, bound to `tensors` for `steps` steps.
-pub fn bytes(
-    device: &Device,
-    program: &Program,
-    tensors: &[Arc<Tensor>],
-    steps: usize,
-    resident: u64,
-) -> u64 {
-    let rows = tensors.first().map_or(program.max_batch, |tensor| tensor.rows());
+/// Bytes of all buffers of `program`, but for the variables, bound to `data` for `steps` steps.
+pub fn bytes(device: &Device, program: &Program, data: &Volume, steps: usize, resident: u64) -> u64 {
+    let rows = if data.columns.is_empty() { program.max_batch } else { data.rows };
     let gradients: usize = program.gradients.iter().map(|&(_, words)| words).sum();
     let outputs = program.graph.outputs.iter().map(|output| {
         let count = program.graph.shape(output.node).count();
@@ -60,9 +52,9 @@ pub fn bytes(
     // Read back through a copy of their own.
     let outputs = 2 * outputs.sum::<usize>();
     let words = program.activation_words + gradients + outputs + rows;
-    let sizes: Vec<u64> = tensors.iter().map(|tensor| data::bytes(tensor).len() as u64).collect();
-    let is_streamed = sizes.iter().any(|&size| size > resident.min(device.binding_limit()));
-    let data: u64 = sizes.iter().map(|&size| if is_streamed { size.min(RING) } else { size }).sum();
+    let limit = resident.min(device.binding_limit());
+    let is_streamed = data.is_streamed || data.columns.iter().any(|&size| size > limit);
+    let data: u64 = data.columns.iter().map(|&size| if is_streamed { size.min(RING) } else { size }).sum();
     words as u64 * 4 + data + (MAX_STEPS * RECORD) as u64
 }
 

@@ -104,7 +104,7 @@ impl Graph {
             (Op::Pad { axes }, &[x]) => vec![self.pad_derivative(axes, x, g)],
             (Op::Concat { axis }, parts) => self.concat_derivative(*axis, parts, g)?,
             (Op::Gather, &[table, numbers]) => {
-                return Ok(vec![(table, self.scatter_add(g, numbers, self.shape(table).0[0])?)]);
+                return Ok(vec![(table, self.gather_derivative(table, numbers, g)?)]);
             }
             (Op::ScatterAdd, &[values, numbers]) => return Ok(vec![(values, self.gather(g, numbers)?)]),
             (Op::Transpose { order }, _) => vec![self.transpose_derivative(order, g)?],

@@ -89,25 +89,22 @@ impl Graph {
         Ok(self.push(Op::Concat { axis }, parts, shape, element))
     }
 
-    /// Rows of `table` `[rows, …]` by their `numbers`: `[numbers…, …]`. A number that is no row gives NaN.
+    /// Rows of `table` `[rows, …]` by their `numbers`: `[numbers…, …]`. A number that is no row gives NaN. Of a table
+    /// `[B, rows, …]` each sample reads its own part, by numbers `[B, …]`.
     ///
     /// # Errors
     /// If the table is not one of floats with fixed rows, or the numbers are no integers.
     pub fn gather(&mut self, table: NodeId, numbers: NodeId) -> Result<NodeId> {
         self.check_element("gather", table, Element::F32)?;
         self.check_element("gather", numbers, Element::U32)?;
-        let rows = self.shape(table).0.clone();
-        if rows.is_empty() || rows[0].batch {
+        let (rows, called) = (self.shape(table).0.clone(), self.shape(numbers).0.clone());
+        let own = own_rows(self.shape(table)).is_some() && called.first() == rows.first();
+        if rows.is_empty() || (rows[0].batch && !own) {
             let (place, found) = (self.place("gather"), self.shape(table));
-            return Err(Error::shape(
-                place,
-                "the table",
-                found,
-                "[rows, …]",
-                "give it a fixed number of rows",
-            ));
+            let remedy = "give it a fixed number of rows, or one table and its numbers for each sample";
+            return Err(Error::shape(place, "the table", found, "[rows, …] or [B, rows, …]", remedy));
         }
-        let shape = Shape([&self.shape(numbers).0, &rows[1..]].concat());
+        let shape = Shape([&called, &rows[if own { 2 } else { 1 }..]].concat());
         self.check_one_batch("gather", &shape)?;
         Ok(self.push(Op::Gather, &[table, numbers], shape, Element::F32))
     }
@@ -128,6 +125,15 @@ impl Graph {
         let shape = Shape([&[rows], row].concat());
         self.check_one_batch("scatter_add", &shape)?;
         Ok(self.push(Op::ScatterAdd, &[values, numbers], shape, Element::F32))
+    }
+
+    /// The gradient of [`Graph::gather`] for its table.
+    pub(super) fn gather_derivative(&mut self, table: NodeId, numbers: NodeId, g: NodeId) -> Result<NodeId> {
+        let shape = self.shape(table).clone();
+        match own_rows(&shape) {
+            None => self.scatter_add(g, numbers, shape.0[0]),
+            Some(_) => Ok(self.push(Op::ScatterAdd, &[g, numbers], shape, Element::F32)),
+        }
     }
 
     pub(super) fn slice_derivative(&mut self, axes: &[Stride], x: NodeId, g: NodeId) -> NodeId {
@@ -175,6 +181,14 @@ impl Graph {
             (axes[axis], shape.0[axis]) = (stride, Dim::fixed(size));
         }
         Ok((axes, shape))
+    }
+}
+
+/// How many rows each sample has in a table `[B, rows, …]`; `None` for a table that all share.
+pub fn own_rows(table: &Shape) -> Option<usize> {
+    match table.0.as_slice() {
+        [samples, rows, ..] if *samples == Dim::batch(1) => Some(rows.factor),
+        _ => None,
     }
 }
 

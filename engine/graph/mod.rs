@@ -15,7 +15,7 @@ pub mod random;
 mod reduce;
 mod window;
 
-pub use indexing::{Along, Piece, PieceAxis};
+pub use indexing::{Along, Piece, PieceAxis, own_rows};
 pub use op::{Axis, Binary, Comparison, Element, Literal, Op, Reduction, Stride, Unary, Window};
 
 use crate::error::{Error, Result};

@@ -270,7 +270,8 @@ pub enum Op {
         /// The axis along which they follow each other.
         axis: usize,
     },
-    /// Rows of a table `[rows, …]` by their numbers `[…]`; NaN for a number that is no row.
+    /// Rows of a table `[rows, …]` by their numbers `[…]`, or of each sample's own table `[B, rows, …]` by its numbers
+    /// `[B, …]`; NaN for a number that is no row.
     Gather,
     /// The gradient of [`Op::Gather`] for its table, from (gradient, numbers): each row the sum of what was read there.
     ScatterAdd,

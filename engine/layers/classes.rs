@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::{
     Activation, ActivityRegularization, BatchNormalization, Bidirectional, Concatenate, Config, Convolution,
-    Cropping2D, Dense, Dot, DropConnect, Dropout, Embedding, Flatten, GlobalPooling, GroupNormalization,
-    Layer, LayerNormalization, Masking, Merge, Noise, PReLU, Permute, Pooling, RBF, RMSNormalization,
-    Rectifier, Recurrent, RepeatVector, Reshape, SeparableConvolution, Softmax, TimeDistributed,
-    UpSampling2D, ZeroPadding2D,
+    Crop, Cropping2D, Dense, Dot, DropConnect, Dropout, Embedding, Flatten, GlobalPooling,
+    GroupNormalization, Layer, LayerNormalization, Masking, Merge, Noise, PReLU, Permute, Pooling, RBF,
+    RMSNormalization, RandomFlip, RandomTone, RandomTransform, Rectifier, Recurrent, RepeatVector, Rescaling,
+    Reshape, Resizing, SeparableConvolution, Softmax, TimeDistributed, UpSampling2D, ZeroPadding2D,
 };
 use crate::error::{Error, Result};
 use crate::train::by_name;
@@ -37,6 +37,16 @@ const CLASSES: &[(&str, Make)] = &[
     ("LayerNormalization", |_, c| LayerNormalization::from_config(c).map(Into::into)),
     ("GroupNormalization", |_, c| GroupNormalization::from_config(c).map(Into::into)),
     ("RMSNormalization", |_, c| RMSNormalization::from_config(c).map(Into::into)),
+    ("CenterCrop", |class, c| Crop::from_config(class, c).map(Into::into)),
+    ("RandomCrop", |class, c| Crop::from_config(class, c).map(Into::into)),
+    ("RandomFlip", |_, c| RandomFlip::from_config(c).map(Into::into)),
+    ("RandomBrightness", |class, c| RandomTone::from_config(class, c).map(Into::into)),
+    ("RandomContrast", |class, c| RandomTone::from_config(class, c).map(Into::into)),
+    ("RandomRotation", |class, c| RandomTransform::from_config(class, c).map(Into::into)),
+    ("RandomTranslation", |class, c| RandomTransform::from_config(class, c).map(Into::into)),
+    ("RandomZoom", |class, c| RandomTransform::from_config(class, c).map(Into::into)),
+    ("Rescaling", |_, c| Rescaling::from_config(c).map(Into::into)),
+    ("Resizing", |_, c| Resizing::from_config(c).map(Into::into)),
     ("Add", |class, c| Merge::from_config(class, c).map(Into::into)),
     ("Subtract", |class, c| Merge::from_config(class, c).map(Into::into)),
     ("Multiply", |class, c| Merge::from_config(class, c).map(Into::into)),

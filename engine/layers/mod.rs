@@ -4,6 +4,7 @@
 mod activation;
 mod activation_function;
 mod activity_regularization;
+mod augmentation;
 mod base;
 mod batch_normalization;
 mod bidirectional;
@@ -46,6 +47,10 @@ mod zero_padding2d;
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
 pub use activity_regularization::ActivityRegularization;
+pub use augmentation::{
+    CenterCrop, Crop, Factor, FillMode, FlipMode, RandomBrightness, RandomContrast, RandomCrop, RandomFlip,
+    RandomRotation, RandomTone, RandomTransform, RandomTranslation, RandomZoom, Rescaling, Resizing,
+};
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;
 pub use bidirectional::{Bidirectional, MergeMode};

@@ -125,6 +125,18 @@ fn cases() -> Vec<Case> {
         case(Reshape::new(&[3, -1]), &[4, 6], &[3, 8], 0),
         case(Permute::new(&[3, 1, 2]), &[4, 6, 5], &[5, 4, 6], 0),
         case(GlobalAveragePooling2D::new(), &[4, 6, 5], &[5], 0),
+        case(RandomFlip::new("horizontal").seed(3), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomRotation::new(0.1).fill_mode("constant").fill_value(2.0), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomTranslation::new(0.2, (-0.1, 0.4)).interpolation("nearest"), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomZoom::new((-0.3, 0.1)).width_factor(0.2).fill_mode("wrap"), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomZoom::new(0.3).fill_mode("nearest").seed(4), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomBrightness::new((-0.1, 0.3)).value_range(-1.0, 1.0), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomContrast::new((0.1, 0.3)).value_range(-1.0, 1.0), &[4, 6, 2], &[4, 6, 2], 0),
+        case(RandomCrop::new(2, 3), &[4, 6, 2], &[2, 3, 2], 0),
+        case(CenterCrop::new(5, 3), &[4, 6, 2], &[5, 3, 2], 0),
+        case(Rescaling::new(0.5).offset(-1.0), &[4], &[4], 0),
+        case(Resizing::new(3, 8).interpolation("nearest"), &[4, 6, 2], &[3, 8, 2], 0),
+        case(Resizing::new(7, 2).crop_to_aspect_ratio(true), &[4, 6, 2], &[7, 2, 2], 0),
         case(GlobalMaxPooling2D::new().keepdims(true), &[4, 6, 5], &[1, 1, 5], 0),
     ]
 }
@@ -197,6 +209,21 @@ fn options_of_the_wrong_kind_are_refused() {
     refused("UpSampling2D", json!({ "interpolation": "bicubic" }), "bilinear");
     refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "padding": "full" }), "valid, same");
     refused("Dropout", json!({ "rate": "half" }), "a number");
+    refused("RandomFlip", json!({ "mode": "diagonal" }), "horizontal_and_vertical");
+    refused("RandomZoom", json!({}), "height_factor is null, expected a number, or a list of two");
+    refused("RandomRotation", json!({ "factor": [0.1] }), "a list of two");
+    refused(
+        "RandomRotation",
+        json!({ "factor": 0.1, "fill_mode": "mirror" }),
+        "constant, nearest, reflect, wrap",
+    );
+    refused("RandomContrast", json!({ "factor": 0.1, "value_range": 1 }), "a list of two numbers");
+    refused("Resizing", json!({ "height": 2, "width": 2, "antialias": true }), "antialias");
+    refused(
+        "Resizing",
+        json!({ "height": 2, "width": 2, "pad_to_aspect_ratio": true }),
+        "pad_to_aspect_ratio",
+    );
 }
 
 /// Keras writes nulls for what a layer does not use, and objects for initializers and dtypes.

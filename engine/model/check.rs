@@ -8,9 +8,9 @@ use super::examples::Examples;
 use super::lower::{WEIGHTS, check_graph, lies_in};
 use super::network::Model;
 use super::session::Layout;
-use super::tensors::Tensors;
+use super::tensors::{Given, Tensors};
 use crate::cpu::plain::{Feed, Plain};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::random::{Key, philox};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::schedule::{Options, Step, schedule_tuned};
@@ -109,8 +109,16 @@ impl Model {
     /// # Errors
     /// As [`Model::check`].
     pub async fn check_async(&mut self, x: impl Into<Tensors>) -> Result<Check> {
-        let examples = Examples::samples("check", x.into())?;
-        self.build_rows(&examples)?;
+        let Given::Arrays(x) = x.into().0 else {
+            return Err(Error::argument(
+                "check",
+                "x",
+                "a data set",
+                "tensors: some of its rows by Dataset::read",
+            ));
+        };
+        let examples = Examples::samples("check", x)?;
+        self.build_for(&examples.row_shapes())?;
         self.get_weights_async().await?;
         let subject = Subject::new(self, &examples)?;
         let device = self.device.clone().map_or_else(Device::from_environment, Ok)?;
@@ -274,8 +282,9 @@ mod tests {
         let check = recurrent.check(numbers(&[3, 4, 2])?)?;
         assert!(check.holds(), "{check}");
 
-        let subject = Subject::new(&recurrent, &Examples::samples("test", numbers(&[3, 4, 2])?.into())?)?;
-        let examples = Examples::samples("test", numbers(&[3, 4, 2])?.into())?;
+        let subject =
+            Subject::new(&recurrent, &Examples::samples("test", vec![numbers(&[3, 4, 2])?.into()])?)?;
+        let examples = Examples::samples("test", vec![numbers(&[3, 4, 2])?.into()])?;
         let mut wrong = subject.reference(&examples)?.pop().unwrap_or_default();
         wrong[0] *= 1.1;
         assert!(!subject.difference(subject.weights[subject.weights.len() - 1], &wrong, &examples)?.holds());

@@ -13,6 +13,7 @@ use crate::gpu;
 use crate::gpu::adapter::Choice;
 use crate::graph::{Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step, Target, Tuning};
+use crate::stream::{ReadAhead, Volume};
 use crate::tensor::Tensor;
 
 /// What a model runs on.
@@ -271,11 +272,11 @@ impl Engine {
     }
 
     /// Bytes that loading and binding `program` take.
-    pub fn bytes(&self, program: &Program, inputs: &[Arc<Tensor>], steps: usize) -> u64 {
+    pub fn bytes(&self, program: &Program, data: &Volume, steps: usize) -> u64 {
         match self {
             #[cfg(feature = "cpu")]
-            Self::Cpu(_) => cpu::Engine::bytes(program, inputs, steps),
-            Self::Gpu(engine) => engine.bytes(program, inputs, steps),
+            Self::Cpu(_) => cpu::Engine::bytes(program, data.rows, steps),
+            Self::Gpu(engine) => engine.bytes(program, data, steps),
         }
     }
 
@@ -333,6 +334,14 @@ impl Engine {
             #[cfg(feature = "cpu")]
             Self::Cpu(engine) => engine.bind(program, inputs, steps),
             Self::Gpu(engine) => engine.bind(program, inputs, steps),
+        }
+    }
+
+    pub fn bind_stream(&mut self, program: ProgramId, ahead: ReadAhead, steps: usize) -> Result<BindingId> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(engine) => engine.bind_stream(program, ahead, steps),
+            Self::Gpu(engine) => engine.bind_stream(program, ahead, steps),
         }
     }
 

@@ -2,14 +2,47 @@
 
 use std::sync::Arc;
 
-use super::lower::Stored;
 use super::objective::Objective;
-use super::tensors::Tensors;
 use crate::data::{check_finite, check_labels};
 use crate::error::{Error, Result};
 use crate::layers::shown;
+use crate::stream::Stored;
 use crate::tensor::{Tensor, Values};
 use crate::train::losses::{Loss, Targets};
+
+/// In which form targets are compared.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    /// As they were given.
+    Given,
+    /// As losses take them: one for each target.
+    Losses(Vec<Target>),
+    /// As they were given, for a custom step, whose graph follows them.
+    Custom,
+}
+
+/// What a loss compares with an output.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    loss: String,
+    targets: Targets,
+    /// The shape of one sample of the output.
+    output: Vec<usize>,
+}
+
+impl Form {
+    /// What the losses of `objectives` compare with outputs of shapes `outputs`.
+    pub fn of(objectives: &[Objective], outputs: &[&[usize]]) -> Self {
+        let losses = objectives.iter().zip(outputs);
+        let losses = losses.filter_map(|(objective, shape)| Some((objective.loss.as_deref()?, shape)));
+        let target = |(loss, shape): (&dyn Loss, &&[usize])| Target {
+            loss: loss.name().into(),
+            targets: loss.targets(),
+            output: shape.to_vec(),
+        };
+        Self::Losses(losses.map(target).collect())
+    }
+}
 
 /// Samples for each input, and targets for each output that has a loss.
 #[derive(Clone, Debug)]
@@ -24,8 +57,7 @@ pub(super) struct Examples {
 
 impl Examples {
     /// Checks samples for `call`.
-    pub fn samples(call: &str, x: Tensors) -> Result<Self> {
-        let x = x.0;
+    pub fn samples(call: &str, x: Vec<Arc<Tensor>>) -> Result<Self> {
         if x.is_empty() {
             return Err(Error::argument(call, "number of inputs", 0, "one tensor for each input"));
         }
@@ -47,8 +79,8 @@ impl Examples {
     }
 
     /// Checks samples and targets for `call`.
-    pub fn new(call: &str, x: Tensors, y: Tensors) -> Result<Self> {
-        let (examples, y) = (Self::samples(call, x)?, y.0);
+    pub fn new(call: &str, x: Vec<Arc<Tensor>>, y: Vec<Arc<Tensor>>) -> Result<Self> {
+        let examples = Self::samples(call, x)?;
         for (i, part) in y.iter().enumerate() {
             let name = part_name("y", i, y.len());
             check_rows(call, &name, part, examples.rows())?;
@@ -58,8 +90,7 @@ impl Examples {
     }
 
     /// The same, each sample counting in the losses as much as `weights` says: one tensor for each target.
-    pub fn weighted(self, call: &str, weights: Option<Tensors>) -> Result<Self> {
-        let Some(Tensors(weights)) = weights else { return Ok(self) };
+    pub fn weighted(self, call: &str, weights: Vec<Arc<Tensor>>) -> Result<Self> {
         if weights.len() != self.y.len() {
             let expected = format!("{}, one for each target", self.y.len());
             return Err(Error::argument(call, "number of sample weights", weights.len(), expected));
@@ -103,26 +134,31 @@ impl Examples {
         Ok(Self { weights: vec![weights], ..self })
     }
 
-    /// The same, the targets in the form that the losses of `objectives` compare with outputs of shapes `outputs`.
-    pub fn for_losses(self, call: &str, objectives: &[Objective], outputs: &[&[usize]]) -> Result<Self> {
-        let losses = objectives.iter().zip(outputs);
-        let losses = losses.filter_map(|(objective, shape)| Some((objective.loss.as_deref()?, shape)));
-        let losses: Vec<_> = losses.collect();
-        if losses.len() != self.y.len() {
-            let expected = format!("{}, one for each output with a loss", losses.len());
+    /// The same, the targets in `form`.
+    pub fn in_form(self, call: &str, form: &Form) -> Result<Self> {
+        match form {
+            Form::Given => Ok(self),
+            Form::Losses(targets) => self.for_losses(call, targets),
+            Form::Custom => self.for_custom_step(call),
+        }
+    }
+
+    fn for_losses(self, call: &str, targets: &[Target]) -> Result<Self> {
+        if targets.len() != self.y.len() {
+            let expected = format!("{}, one for each output with a loss", targets.len());
             return Err(Error::argument(call, "number of targets", self.y.len(), expected));
         }
-        let fitted = losses.into_iter().zip(&self.y).map(|((loss, output), y)| match loss.targets() {
-            Targets::Values => values(call, loss, y, output),
-            Targets::Labels => labels(call, y, output),
-            Targets::Sequences => sequences(call, y, output),
+        let fitted = targets.iter().zip(&self.y).map(|(target, y)| match target.targets {
+            Targets::Values => values(call, &target.loss, y, &target.output),
+            Targets::Labels => labels(call, y, &target.output),
+            Targets::Sequences => sequences(call, y, &target.output),
         });
         let y = fitted.collect::<Result<Vec<_>>>()?;
         Ok(Self { y, ..self })
     }
 
-    /// The same for a custom step, which takes targets as they are.
-    pub fn for_custom_step(self, call: &str) -> Result<Self> {
+    /// A custom step takes targets as they are.
+    fn for_custom_step(self, call: &str) -> Result<Self> {
         if self.weights.is_empty() {
             return Ok(Self { free: true, ..self });
         }
@@ -195,7 +231,7 @@ fn check_rows(call: &str, name: &str, tensor: &Tensor, rows: usize) -> Result<()
 }
 
 /// Floats of the output's shape. One number a sample may come without its axis.
-fn values(call: &str, loss: &dyn Loss, y: &Arc<Tensor>, output: &[usize]) -> Result<Arc<Tensor>> {
+fn values(call: &str, loss: &str, y: &Arc<Tensor>, output: &[usize]) -> Result<Arc<Tensor>> {
     let row = y.shape().get(1..).unwrap_or_default();
     if row != output && !(row.is_empty() && output == [1]) {
         let remedy = match row {
@@ -204,7 +240,7 @@ fn values(call: &str, loss: &dyn Loss, y: &Arc<Tensor>, output: &[usize]) -> Res
             }
             _ => "make the last layer as large as a target",
         };
-        let expected = format!("{}, as the model's output, for {}", shown(output), loss.name());
+        let expected = format!("{}, as the model's output, for {}", shown(output), loss);
         return Err(Error::shape(call, "y", shown(row), expected, remedy));
     }
     if row == output && matches!(y.values(), Values::F32(_)) {

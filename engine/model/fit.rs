@@ -1,19 +1,18 @@
 //! Training.
 
 use super::apart::apart;
-use super::examples::Examples;
 use super::history::History;
 use super::network::{Model, Purpose};
 use super::options::FitOptions;
 use super::run::Batch;
+use super::samples::Samples;
 use super::session::Session;
 use super::tensors::Tensors;
 use super::training::Training;
-use crate::data::split_row;
 use crate::error::{Error, Result};
 
 impl Model {
-    /// Trains on `x` and `y`. Weights and what the optimizer remembers stay on the device for the next call.
+    /// Trains on `x` and `y`, or on a [`Dataset`](crate::data::Dataset) and `()`. Weights and what the optimizer remembers stay on the device for the next call.
     ///
     /// ```
     /// use gradus::{Adam, Dense, FitOptions, Sequential, Tensor};
@@ -60,7 +59,7 @@ impl Model {
     async fn fit_here(&mut self, x: Tensors, y: Tensors, mut options: FitOptions) -> Result<History> {
         self.compiled("fit")?;
         options.start()?;
-        let (training, validation) = examples(x, y, &options)?;
+        let (training, validation) = samples(x, y, &options)?;
         let training = self.for_losses("fit", training)?.weighted_by_class(&options.class_weight)?;
         let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
         let mut session = self.start_session().await?;
@@ -72,17 +71,21 @@ impl Model {
     async fn train(
         &mut self,
         session: &mut Session,
-        training: &Examples,
-        validation: Option<&Examples>,
+        training: &Samples,
+        validation: Option<&Samples>,
         options: &mut FitOptions,
     ) -> Result<History> {
-        let batch = |examples| Batch::of(examples, options.batch_size);
+        let batch_size = training.batch_size("fit", options.batch_size)?;
         let purpose = match options.callbacks.iter().any(|callback| callback.watches_layers()) {
             true => Purpose::WatchedTraining,
             false => Purpose::Training,
         };
-        let pass = self.bind(session, purpose, training, batch(training))?;
-        let check = validation.map(|v| self.bind(session, Purpose::Evaluation, v, batch(v)));
+        let pass = self.bind(session, purpose, training, Batch::of(training, batch_size))?;
+        let check = validation.map(|v| {
+            let asked = if v.is_batched() { None } else { Some(batch_size) };
+            let size = v.batch_size("fit: validation_data", asked)?;
+            self.bind(session, Purpose::Evaluation, v, Batch::of(v, size))
+        });
         let check = check.transpose()?;
         let mut callbacks = std::mem::take(&mut options.callbacks);
         let mut training = Training::new(self, session, (&pass, check.as_ref()));
@@ -100,11 +103,11 @@ impl Model {
 }
 
 /// The samples to train on and those to validate on.
-fn examples(x: Tensors, y: Tensors, options: &FitOptions) -> Result<(Examples, Option<Examples>)> {
-    let all = Examples::new("fit", x, y)?.weighted("fit", options.sample_weight.clone())?;
+fn samples(x: Tensors, y: Tensors, options: &FitOptions) -> Result<(Samples, Option<Samples>)> {
+    let all = Samples::new("fit", x, y)?.weighted("fit", options.sample_weight.clone())?;
     if let Some((x, y)) = &options.validation_data {
         let call = "fit: validation_data";
-        let validation = Examples::new(call, x.clone(), y.clone())?;
+        let validation = Samples::new(call, x.clone(), y.clone())?;
         return Ok((all, Some(validation.weighted(call, options.validation_sample_weight.clone())?)));
     }
     if options.validation_sample_weight.is_some() {
@@ -114,6 +117,6 @@ fn examples(x: Tensors, y: Tensors, options: &FitOptions) -> Result<(Examples, O
     if options.validation_split == 0.0 {
         return Ok((all, None));
     }
-    let [training, validation] = all.part(split_row(all.rows(), options.validation_split)?)?;
+    let [training, validation] = all.part(options.validation_split)?;
     Ok((training, Some(validation)))
 }

@@ -9,7 +9,7 @@ use super::watch::watch;
 use crate::error::Result;
 use crate::graph::{Element, Graph, NodeId, Op, VariableId};
 use crate::layers::{ActivationFunction, Context, Variables};
-use crate::tensor::{Tensor, Values};
+use crate::stream::Stored;
 use crate::train::constraints::Constraint;
 use crate::train::losses::{Logits, Prediction};
 
@@ -20,25 +20,6 @@ pub(super) const FROZEN: VariableId = VariableId(1);
 
 /// The variable of what layers remember from step to step.
 pub(super) const STATES: VariableId = VariableId(2);
-
-/// How the rows of a data set are stored.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
-    pub row: Vec<usize>,
-    pub element: Element,
-    pub scale: f32,
-}
-
-impl Stored {
-    pub fn of(tensor: &Tensor) -> Self {
-        let (element, scale) = match *tensor.values() {
-            Values::F32(_) => (Element::F32, 1.0),
-            Values::U32(_) => (Element::U32, 1.0),
-            Values::U8 { scale, .. } => (Element::U8, scale),
-        };
-        Self { row: tensor.shape().iter().skip(1).copied().collect(), element, scale }
-    }
-}
 
 /// The graph that predicts: outputs `prediction`, or one with the name of each output, `[B, …]`.
 pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {

@@ -1,11 +1,11 @@
 //! What does not fit the device is refused before anything is made for it.
 
 use super::device::Opened;
-use super::examples::Examples;
 use super::run::Batch;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::schedule::{Options, Program, schedule};
+use crate::stream::Volume;
 
 /// Fails if `program`, which is that of `graph`, does not fit beside what the device holds already: with what it needs, what
 /// there is, and the largest batch that would fit.
@@ -13,14 +13,14 @@ pub(super) fn check(
     opened: &Opened,
     graph: &Graph,
     program: &Program,
-    examples: &Examples,
+    data: &Volume,
     batch: Batch,
 ) -> Result<()> {
-    let Err(error) = fits(opened, program, examples, batch.size) else { return Ok(()) };
+    let Err(error) = fits(opened, program, data, batch.size) else { return Ok(()) };
     let Error::Device { device, problem, remedy } = error else { return Err(error) };
     let smaller = |size: usize| {
         let program = schedule(graph, opened.engine.target(), Options::default(), size);
-        program.and_then(|program| fits(opened, &program, examples, size)).is_ok()
+        program.and_then(|program| fits(opened, &program, data, size)).is_ok()
     };
     let remedy = match largest(batch.most, smaller) {
         0 => format!("{remedy}: not even a batch of 1 fits"),
@@ -29,12 +29,12 @@ pub(super) fn check(
     Err(Error::device(device, format!("batches of {}: {problem}", batch.most), remedy))
 }
 
-fn fits(opened: &Opened, program: &Program, examples: &Examples, size: usize) -> Result<()> {
+fn fits(opened: &Opened, program: &Program, data: &Volume, size: usize) -> Result<()> {
     let engine = &opened.engine;
     engine.check_bindings(program)?;
     let (held, limit) = engine.memory();
     let Some(limit) = opened.memory_limit.or(limit) else { return Ok(()) };
-    let need = engine.bytes(program, &examples.tensors(), examples.rows().div_ceil(size));
+    let need = engine.bytes(program, data, data.rows.div_ceil(size));
     if held.saturating_add(need) <= limit {
         return Ok(());
     }

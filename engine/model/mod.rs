@@ -33,12 +33,14 @@ mod run;
 // A browser has no clock.
 #[cfg(all(feature = "plots", not(target_arch = "wasm32")))]
 mod run_report;
+mod samples;
 mod score;
 // A browser has no clock.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod search;
 mod sequential;
 mod session;
+mod streamed;
 mod summary;
 mod tensors;
 #[cfg(all(test, feature = "cpu"))]

@@ -16,7 +16,7 @@ pub(super) const BATCH_SIZE: usize = 32;
 pub struct FitOptions {
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
-    pub(super) batch_size: usize,
+    pub(super) batch_size: Option<usize>,
     pub(super) shuffle: bool,
     pub(super) validation_data: Option<(Tensors, Tensors)>,
     pub(super) validation_split: f64,
@@ -41,7 +41,7 @@ impl FitOptions {
         Self {
             epochs: 1,
             initial_epoch: 0,
-            batch_size: BATCH_SIZE,
+            batch_size: None,
             shuffle: true,
             validation_data: None,
             validation_split: 0.0,
@@ -71,7 +71,7 @@ impl FitOptions {
 
     /// Samples in a step; the last step of an epoch takes what is left. Default 32.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
         self
     }
 
@@ -145,7 +145,6 @@ impl FitOptions {
 
     /// All callbacks, the progress among them, or what is wrong with the options.
     pub(super) fn start(&mut self) -> Result<()> {
-        check_batch_size("fit", self.batch_size)?;
         if self.epochs == 0 {
             return Err(Error::argument("fit", "epochs", 0, "at least 1"));
         }

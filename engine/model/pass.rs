@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::examples::Examples;
 use super::history::Logs;
 use super::report::Report;
+use super::samples::Samples;
 use super::session::{Loaded, Session};
 use super::watch::watched;
 use crate::cancellation::CancellationToken;
+use crate::data::shuffled;
 use crate::error::Result;
 use crate::graph::random::Key;
 use crate::schedule::{BindingId, Step};
@@ -19,6 +20,7 @@ pub(super) struct Pass {
     pub binding: BindingId,
     reports: Vec<Report>,
     rows: usize,
+    block: usize,
     batch_size: usize,
 }
 
@@ -27,18 +29,18 @@ impl Pass {
         session: &mut Session,
         loaded: Loaded,
         reports: Vec<Report>,
-        examples: &Examples,
+        samples: &Samples,
         batch_size: usize,
     ) -> Result<Self> {
-        let rows = examples.rows();
+        let (rows, block) = (samples.rows(), samples.block());
         let steps = rows.div_ceil(batch_size);
-        let binding = session.engine().bind(loaded.id, &examples.tensors(), steps)?;
-        Ok(Self { loaded, binding, reports, rows, batch_size })
+        let binding = samples.bind(session.engine(), loaded.id, steps)?;
+        Ok(Self { loaded, binding, reports, rows, block, batch_size })
     }
 
-    /// How many samples there are.
-    pub fn rows(&self) -> usize {
-        self.rows
+    /// The order in which epoch number `epoch` takes the samples.
+    pub fn order(&self, seed: u64, epoch: u32) -> Vec<u32> {
+        shuffled(self.rows, self.block, seed, epoch)
     }
 
     /// How many steps there are.

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::examples::Examples;
 use super::network::{Model, Purpose};
 use super::pass::Pass;
 use super::run::Batch;
+use super::samples::Samples;
 use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -140,17 +140,17 @@ impl Model {
         y: Option<Tensors>,
         steps: usize,
     ) -> Result<(Profile, Vec<Contraction>)> {
-        let (purpose, examples) = match y {
+        let (purpose, samples) = match y {
             Some(y) => {
                 self.compiled("profile")?;
-                (Purpose::Training, self.for_losses("profile", Examples::new("profile", x, y)?)?)
+                (Purpose::Training, self.for_losses("profile", Samples::new("profile", x, y)?)?)
             }
-            None => (Purpose::Prediction, Examples::samples("profile", x)?),
+            None => (Purpose::Prediction, Samples::without_targets("profile", x)?),
         };
-        self.build_rows(&examples)?;
+        self.build_rows(&samples)?;
         let weights = self.get_weights_async().await?;
         let mut session = self.start_session().await?;
-        let result = self.profile_in(&mut session, purpose, &examples, steps).await;
+        let result = self.profile_in(&mut session, purpose, &samples, steps).await;
         if purpose == Purpose::Training {
             session.start_over()?;
             session.newer = Newer::Host;
@@ -164,10 +164,10 @@ impl Model {
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         steps: usize,
     ) -> Result<(Profile, Vec<Contraction>)> {
-        let pass = self.bind(session, purpose, examples, Batch::of(examples, examples.rows()))?;
+        let pass = self.bind(session, purpose, samples, Batch::of(samples, samples.rows()))?;
         let times = self.times(session, &pass, steps).await;
         session.engine().release(pass.binding);
         let median = |kernel: usize, times: &[Vec<f64>]| {
@@ -183,7 +183,7 @@ impl Model {
             bytes: cost.bytes,
         };
         let kernels = pass.loaded.costs.iter().cloned().enumerate().map(kernel).collect();
-        let profile = Profile { device: session.opened.describe(), batch: examples.rows(), kernels };
+        let profile = Profile { device: session.opened.describe(), batch: samples.rows(), kernels };
         Ok((profile, pass.loaded.contractions.clone()))
     }
 

@@ -3,17 +3,17 @@
 use super::apart::apart;
 use super::compiled::{Compiled, Goal};
 use super::device::Device;
-use super::examples::Examples;
+use super::examples::Form;
 use super::history::Logs;
-use super::lower::Stored;
 use super::network::{Model, Purpose, check_single};
-use super::options::{BATCH_SIZE, check_batch_size};
 use super::pass::Pass;
+use super::samples::Samples;
 use super::session::{Layout, Newer, Session};
 use super::tensors::Tensors;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::Element;
+use crate::stream::Stored;
 use crate::tensor::Tensor;
 
 /// How many samples a step takes, and how many its plan has room for.
@@ -24,9 +24,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Batches of `size`, planned for no more than there are `examples`.
-    pub fn of(examples: &Examples, size: usize) -> Self {
-        Self { size, most: size.min(examples.rows()) }
+    /// Batches of `size`, planned for no more than there are `samples`.
+    pub fn of(samples: &Samples, size: usize) -> Self {
+        Self { size, most: size.min(samples.rows()) }
     }
 }
 
@@ -41,8 +41,8 @@ impl Model {
         y: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        let examples = Examples::new("evaluate", x.into(), y.into())?;
-        pollster::block_on(self.evaluate_examples(examples, batch_size.into(), &CancellationToken::new()))
+        let samples = Samples::new("evaluate", x.into(), y.into())?;
+        pollster::block_on(self.evaluate_samples(samples, batch_size.into(), &CancellationToken::new()))
     }
 
     /// [`Model::evaluate`] on a thread of its own: the caller's is free meanwhile.
@@ -57,7 +57,7 @@ impl Model {
     ) -> Result<Logs> {
         let (x, y, batch_size, token) = (x.into(), y.into(), batch_size.into(), CancellationToken::new());
         apart(self, token.clone(), async move |model: &mut Self| {
-            model.evaluate_examples(Examples::new("evaluate", x, y)?, batch_size, &token).await
+            model.evaluate_samples(Samples::new("evaluate", x, y)?, batch_size, &token).await
         })
         .await
     }
@@ -74,21 +74,21 @@ impl Model {
         sample_weight: impl Into<Tensors>,
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Logs> {
-        let examples = Examples::new("evaluate", x.into(), y.into())?;
-        let examples = examples.weighted("evaluate", Some(sample_weight.into()))?;
-        pollster::block_on(self.evaluate_examples(examples, batch_size.into(), &CancellationToken::new()))
+        let samples = Samples::new("evaluate", x.into(), y.into())?;
+        let samples = samples.weighted("evaluate", Some(sample_weight.into()))?;
+        pollster::block_on(self.evaluate_samples(samples, batch_size.into(), &CancellationToken::new()))
     }
 
-    async fn evaluate_examples(
+    async fn evaluate_samples(
         &mut self,
-        examples: Examples,
+        samples: Samples,
         batch_size: Option<usize>,
         token: &CancellationToken,
     ) -> Result<Logs> {
         self.compiled("evaluate")?;
-        let examples = self.for_losses("evaluate", examples)?;
-        let batch = batch("evaluate", &examples, batch_size)?;
-        let (outputs, pass) = self.run(Purpose::Evaluation, &examples, batch, token).await?;
+        let samples = self.for_losses("evaluate", samples)?;
+        let batch = batch("evaluate", &samples, batch_size)?;
+        let (outputs, pass) = self.run(Purpose::Evaluation, &samples, batch, token).await?;
         Ok(pass.logs(&outputs, pass.count()))
     }
 
@@ -152,22 +152,22 @@ impl Model {
         most: Option<usize>,
         token: &CancellationToken,
     ) -> Result<Vec<Tensor>> {
-        let examples = Examples::samples("predict", x)?;
-        self.build_rows(&examples)?;
-        let mut batch = batch("predict", &examples, batch_size.into())?;
+        let samples = Samples::without_targets("predict", x)?;
+        self.build_rows(&samples)?;
+        let mut batch = batch("predict", &samples, batch_size.into())?;
         batch.most = most.unwrap_or(batch.most);
-        let (outputs, _) = self.run(Purpose::Prediction, &examples, batch, token).await?;
-        self.as_tensors(outputs, examples.rows())
+        let (outputs, _) = self.run(Purpose::Prediction, &samples, batch, token).await?;
+        self.as_tensors(outputs, samples.rows())
     }
 
     /// What the model gives for `x` in the midst of a run on `session`, which has its newest weights.
     pub(super) async fn predict_in(&self, session: &mut Session, x: Tensors) -> Result<Vec<Tensor>> {
-        let examples = Examples::samples("predict", x)?;
-        self.check_inputs(&examples.row_shapes())?;
-        let batch = batch("predict", &examples, None)?;
+        let samples = Samples::without_targets("predict", x)?;
+        self.check_inputs(&samples.row_shapes())?;
+        let batch = batch("predict", &samples, None)?;
         let (outputs, _) =
-            self.run_in(session, Purpose::Prediction, &examples, batch, &CancellationToken::new()).await?;
-        self.as_tensors(outputs, examples.rows())
+            self.run_in(session, Purpose::Prediction, &samples, batch, &CancellationToken::new()).await?;
+        self.as_tensors(outputs, samples.rows())
     }
 
     fn as_tensors(&self, outputs: Vec<Vec<f32>>, rows: usize) -> Result<Vec<Tensor>> {
@@ -201,12 +201,12 @@ impl Model {
     async fn run(
         &mut self,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch: Batch,
         token: &CancellationToken,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
         let mut session = self.start_session().await?;
-        let result = self.run_in(&mut session, purpose, examples, batch, token).await;
+        let result = self.run_in(&mut session, purpose, samples, batch, token).await;
         self.keep(session);
         result
     }
@@ -215,11 +215,11 @@ impl Model {
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch: Batch,
         token: &CancellationToken,
     ) -> Result<(Vec<Vec<f32>>, Pass)> {
-        let pass = self.bind(session, purpose, examples, batch)?;
+        let pass = self.bind(session, purpose, samples, batch)?;
         if pass.loaded.changes {
             session.newer = Newer::Device;
         }
@@ -228,31 +228,33 @@ impl Model {
         Ok((outputs?, pass))
     }
 
-    /// The program for `purpose`, bound to `examples`.
+    /// The program for `purpose`, bound to `samples`.
     pub(super) fn bind(
         &self,
         session: &mut Session,
         purpose: Purpose,
-        examples: &Examples,
+        samples: &Samples,
         batch: Batch,
     ) -> Result<Pass> {
         let given = (purpose, self.outputs.as_slice());
-        let loaded = session.load(given, examples, batch, |stored| self.lower(purpose, stored))?;
+        let loaded = session.load(given, samples, batch, |stored| self.lower(purpose, stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
-        Pass::new(session, loaded, reports, examples, batch.size)
+        Pass::new(session, loaded, reports, samples, batch.size)
     }
 
-    /// Builds the model for `examples` and brings the targets into the form that the losses compare.
-    pub(super) fn for_losses(&mut self, call: &str, examples: Examples) -> Result<Examples> {
-        self.build_rows(&examples)?;
+    /// Builds the model for `samples` and brings the targets into the form that the losses compare.
+    pub(super) fn for_losses(&mut self, call: &str, samples: Samples) -> Result<Samples> {
+        self.build_rows(&samples)?;
         match &self.compiled(call)?.goal {
-            Goal::Objectives(objectives) => examples.for_losses(call, objectives, &self.output_shapes()),
-            Goal::Custom(_) => examples.for_custom_step(call),
+            Goal::Objectives(objectives) => {
+                samples.in_form(call, &Form::of(objectives, &self.output_shapes()))
+            }
+            Goal::Custom(_) => samples.in_form(call, &Form::Custom),
         }
     }
 
-    pub(super) fn build_rows(&mut self, examples: &Examples) -> Result<()> {
-        self.build_for(&examples.row_shapes())
+    pub(super) fn build_rows(&mut self, samples: &Samples) -> Result<()> {
+        self.build_for(&samples.row_shapes())
     }
 
     async fn open(&self) -> Result<Session> {
@@ -299,8 +301,6 @@ impl Model {
 }
 
 /// Batches of `batch_size` for `call`, or of the default size.
-fn batch(call: &str, examples: &Examples, batch_size: Option<usize>) -> Result<Batch> {
-    let size = batch_size.unwrap_or(BATCH_SIZE);
-    check_batch_size(call, size)?;
-    Ok(Batch::of(examples, size))
+fn batch(call: &str, samples: &Samples, batch_size: Option<usize>) -> Result<Batch> {
+    Ok(Batch::of(samples, samples.batch_size(call, batch_size)?))
 }

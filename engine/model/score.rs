@@ -1,10 +1,11 @@
 //! What a model is trained for: targets, losses and metrics of its outputs.
 
-use super::lower::{Forward, Stored};
+use super::lower::Forward;
 use super::objective::Objective;
 use super::report::sum_name;
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Element, Graph, NodeId};
+use crate::stream::Stored;
 use crate::tensor::Dim;
 use crate::train::losses::{Loss, Targets};
 

@@ -2,14 +2,15 @@
 
 use super::build::BuiltLayer;
 use super::device::{Engine, Opened};
-use super::examples::Examples;
-use super::lower::{FROZEN, STATES, Stored, WEIGHTS};
+use super::lower::{FROZEN, STATES, WEIGHTS};
 use super::memory;
 use super::network::Purpose;
 use super::run::Batch;
+use super::samples::Samples;
 use crate::error::Result;
 use crate::graph::{Graph, Parameter, SEGMENT, Variable, VariableId};
 use crate::schedule::{Contraction, Cost, Options, ProgramId, schedule_tuned};
+use crate::stream::Stored;
 use crate::train::optimizers::Slot;
 
 /// The variables that hold a model's weights and states.
@@ -195,15 +196,15 @@ impl Session {
         Ok(())
     }
 
-    /// The program for `purpose` over `examples` that gives `values`, loaded unless it is already.
+    /// The program for `purpose` over `samples` that gives `values`, loaded unless it is already.
     pub fn load(
         &mut self,
         (purpose, values): (Purpose, &[usize]),
-        examples: &Examples,
+        samples: &Samples,
         batch: Batch,
         graph: impl FnOnce(&[Stored]) -> Result<Graph>,
     ) -> Result<Loaded> {
-        let (stored, max_batch) = (examples.stored(), batch.most);
+        let (stored, max_batch) = (samples.stored(), batch.most);
         if let Some(at) = self.loaded.iter().position(|loaded| loaded.purpose == purpose) {
             let loaded = &self.loaded[at];
             if (&loaded.stored[..], loaded.max_batch, &loaded.values[..]) == (&stored[..], max_batch, values)
@@ -216,7 +217,7 @@ impl Session {
         let graph = graph(&stored)?;
         let Opened { engine, tuning, .. } = &self.opened;
         let program = schedule_tuned(&graph, engine.target(), Options::default(), max_batch, tuning)?;
-        memory::check(&self.opened, &graph, &program, examples, batch)?;
+        memory::check(&self.opened, &graph, &program, &samples.volume(), batch)?;
         let (scalars, outputs) = (program.graph.scalars.clone(), &program.graph.outputs);
         let outputs = outputs.iter().map(|output| output.name.clone()).collect();
         let (explanation, costs) = (program.explain(), program.costs());

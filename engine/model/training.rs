@@ -10,7 +10,6 @@ use super::session::{Newer, Session};
 use super::tensors::Tensors;
 use super::watch::{Trouble, trouble};
 use crate::cancellation::CancellationToken;
-use crate::data::permutation;
 use crate::error::{Error, Result};
 use crate::schedule::Step;
 use crate::tensor::Tensor;
@@ -231,7 +230,7 @@ impl<'a> Training<'a> {
         self.done = 0;
         callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
         if self.shuffle {
-            let order = permutation(self.pass.rows(), self.seed, self.model.epoch);
+            let order = self.pass.order(self.seed, self.model.epoch);
             self.session.engine().set_order(self.pass.binding, &order)?;
         }
         let is_whole = self.run_steps(callbacks).await?;

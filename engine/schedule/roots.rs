@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{Assign, Element, Graph, Node, NodeId, Op, Reduction, Unary};
+use crate::graph::{Assign, Element, Graph, Node, NodeId, Op, Reduction, Unary, own_rows};
 use crate::tensor::{Dim, Shape};
 
 use super::program::{Target, storage};
@@ -66,7 +66,8 @@ pub(super) fn is_anchor(graph: &Graph, id: NodeId) -> bool {
 /// that wants them reads them.
 pub(super) fn is_lookup(graph: &Graph, id: NodeId) -> bool {
     let node = graph.node(id);
-    let single = || graph.shape(node.inputs[0]).0[1..].iter().all(|size| size.is_one());
+    let table = || graph.shape(node.inputs[0]);
+    let single = || own_rows(table()).is_none() && table().0[1..].iter().all(|size| size.is_one());
     node.op == Op::Gather && single() && is_of_places(graph, node.inputs[1])
 }
 

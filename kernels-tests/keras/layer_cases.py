@@ -175,5 +175,37 @@ POOLING = [
     case("GlobalAveragePooling3D", [3, 4, 2, 2]),
 ]
 
+# Every range is one number, so that nothing is left to chance: `augmentation.py` records them.
+AUGMENTATION = [
+    case("RandomRotation", [5, 4, 2], TRAINING, factor=[0.1, 0.1]),
+    case("RandomRotation", [4, 7, 1], TRAINING, factor=[-0.3, -0.3], fill_mode="constant", fill_value=0.5),
+    case("RandomRotation", [5, 6, 2], TRAINING, factor=[0.8, 0.8], fill_mode="nearest"),
+    case("RandomRotation", [5, 6, 2], TRAINING, factor=[0.45, 0.45], fill_mode="wrap"),
+    case("RandomRotation", [5, 6, 2], TRAINING, factor=[0.07, 0.07], interpolation="nearest"),
+    case("RandomRotation", [5, 4, 2], factor=0.1),
+    case("RandomTranslation", [5, 4, 2], TRAINING, height_factor=[0.3, 0.3], width_factor=[-0.2, -0.2]),
+    case("RandomTranslation", [3, 4, 2], TRAINING, height_factor=[-0.9, -0.9], width_factor=[0.8, 0.8], fill_mode="wrap"),
+    case("RandomTranslation", [5, 4, 2], TRAINING, height_factor=[-0.3, -0.3], width_factor=0.0, fill_mode="constant", fill_value=-1.0),
+    case("RandomTranslation", [5, 4, 2], TRAINING, height_factor=[0.47, 0.47], width_factor=[0.33, 0.33], fill_mode="nearest", interpolation="nearest"),
+    case("RandomZoom", [5, 4, 2], TRAINING, height_factor=[0.7, 0.7]),
+    case("RandomZoom", [5, 4, 2], TRAINING, height_factor=[-0.4, -0.4], width_factor=[0.6, 0.6], fill_mode="constant", fill_value=0.25),
+    case("RandomZoom", [4, 6, 1], TRAINING, height_factor=[0.9, 0.9], width_factor=[0.35, 0.35], fill_mode="wrap"),
+    case("RandomZoom", [4, 6, 1], height_factor=0.9),
+    case("RandomBrightness", [3, 4, 2], TRAINING, factor=[0.3, 0.3], value_range=[-1, 1]),
+    case("RandomBrightness", [3, 4, 2], TRAINING | {"amplitude": 300.0}, factor=[-0.1, -0.1]),
+    case("RandomBrightness", [3, 4, 2], factor=0.3),
+    case("RandomContrast", [3, 4, 2], TRAINING, factor=0.0, value_range=[-1, 1]),
+    case("RandomContrast", [3, 4, 2], factor=0.3),
+    case("RandomFlip", [3, 4, 2]),
+    case("CenterCrop", [5, 6, 2], height=2, width=3),
+    case("CenterCrop", [3, 6, 2], height=5, width=4),
+    case("CenterCrop", [4, 4, 1], height=4, width=4),
+    case("Rescaling", [3, 2], scale=0.5, offset=-1.0),
+    case("Rescaling", [3], scale=3.0, offset=0.0),
+    case("Resizing", [5, 4, 2], height=3, width=7),
+    case("Resizing", [5, 4, 2], height=8, width=3, interpolation="nearest"),
+    case("Resizing", [5, 8, 1], height=6, width=4, crop_to_aspect_ratio=True),
+]
+
 FAMILIES = {"core": CORE, "rectifiers": RECTIFIERS, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT,
             "convolution": CONVOLUTION, "pooling": POOLING}

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::graph::random::{self, Key};
-use crate::graph::{Element, Graph, InputId, Literal, NodeId, Op, Parameter, SEGMENT};
+use crate::graph::{Element, Graph, InputId, Literal, NodeId, Op, Parameter, SEGMENT, own_rows};
 use crate::tensor::{Tensor, Values};
 
 /// The value of one node for one batch.
@@ -208,8 +208,13 @@ impl Plain {
             (Op::Slice { axes }, [x]) => movement::slice(x, axes, shape),
             (Op::Pad { axes }, [x]) => movement::pad(x, axes, shape),
             (Op::Concat { axis }, parts) => movement::concat(parts, *axis, shape),
-            (Op::Gather, [table, numbers]) => movement::gather(table, numbers),
-            (Op::ScatterAdd, [values, numbers]) => movement::scatter_add(values, numbers, shape),
+            (Op::Gather, [table, numbers]) => {
+                let own = own_rows(graph.shape(node.inputs[0])).is_some();
+                movement::gather(table, numbers, own)
+            }
+            (Op::ScatterAdd, [values, numbers]) => {
+                movement::scatter_add(values, numbers, shape, own_rows(&node.shape).is_some())
+            }
             (Op::Pack { parameters }, parts) => {
                 let offsets = parameters.iter().map(|p| graph.parameters[p.0].offset);
                 movement::pack(parts, offsets, shape)

@@ -60,24 +60,32 @@ pub fn concat(parts: &[&Value], axis: usize, shape: &[usize]) -> Vec<f64> {
     (0..outer).flat_map(|i| parts.iter().flat_map(move |part| row(part, i))).collect()
 }
 
-/// The rows of `table` called by `numbers`; NaN where there is none.
-pub fn gather(table: &Value, numbers: &Value) -> Vec<f64> {
-    let (rows, length) = (table.shape[0], table.shape[1..].iter().product());
-    let row = |&number: &f64| match number as usize {
-        n if n < rows => table.data[n * length..(n + 1) * length].to_vec(),
+/// The rows of `table` called by `numbers`; NaN where there is none. With `own`, each sample reads a table of its own.
+pub fn gather(table: &Value, numbers: &Value, own: bool) -> Vec<f64> {
+    let (samples, rest) = if own { (table.shape[0], &table.shape[1..]) } else { (1, &table.shape[..]) };
+    let (rows, length): (usize, usize) = (rest[0], rest[1..].iter().product());
+    let each = numbers.data.len() / samples;
+    let row = |(i, &number): (usize, &f64)| match number as usize {
+        n if n < rows => {
+            let at = (i / each.max(1) * rows + n) * length;
+            table.data[at..at + length].to_vec()
+        }
         _ => vec![f64::NAN; length],
     };
-    numbers.data.iter().flat_map(row).collect()
+    numbers.data.iter().enumerate().flat_map(row).collect()
 }
 
-/// Rows of `values` added to the rows that `numbers` call.
-pub fn scatter_add(values: &Value, numbers: &Value, shape: &[usize]) -> Vec<f64> {
+/// Rows of `values` added to the rows that `numbers` call; with `own`, to those of each sample's own table.
+pub fn scatter_add(values: &Value, numbers: &Value, shape: &[usize], own: bool) -> Vec<f64> {
     let mut result = Value::filled(shape.to_vec(), 0.0).data;
-    let length: usize = shape[1..].iter().product();
+    let (samples, rest) = if own { (shape[0], &shape[1..]) } else { (1, shape) };
+    let (rows, length): (usize, usize) = (rest[0], rest[1..].iter().product());
+    let each = numbers.data.len() / samples;
     for (i, &number) in numbers.data.iter().enumerate() {
-        if (number as usize) < shape[0] {
+        if (number as usize) < rows {
+            let at = (i / each.max(1) * rows + number as usize) * length;
             for j in 0..length {
-                result[number as usize * length + j] += values.data[i * length + j];
+                result[at + j] += values.data[i * length + j];
             }
         }
     }

@@ -8,7 +8,7 @@ use super::rows::{BEST, BLOCK, accumulate, neutral};
 use super::{declarations, entry, indented, numbered};
 use crate::error::{Error, Result};
 use crate::gpu::shader::{Grid, Shader};
-use crate::graph::{NodeId, Op, Reduction};
+use crate::graph::{NodeId, Op, Reduction, own_rows};
 use crate::schedule::{Kernel, Program, Target};
 use crate::tensor::{Dim, Shape};
 
@@ -32,21 +32,32 @@ pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shad
             lines.push(format!("let anchor = {value};"));
         }
         Op::Gather => {
-            let row = row_size(shape);
+            let (row, rows) = table_size(shape);
             let number = emitter.load(node.inputs[1], &source(format!("i / {row}u")))?;
-            let value = emitter.load(operand, &source(format!("number * {row}u + i % {row}u")))?;
+            // Each sample's own table starts behind those of the samples before it.
+            let own = own_rows(shape).map(|_| {
+                let each = row * program.graph.shape(node.inputs[1]).count().factor;
+                format!("i / {each}u * {}u + ", row * rows)
+            });
+            let own = own.unwrap_or_default();
+            let value = emitter.load(operand, &source(format!("{own}number * {row}u + i % {row}u")))?;
             lines.push(format!("let number = {number};"));
             // Without a branch the load would read at a place that is in no table.
             lines.push("var anchor = real_from(0x7fc00000u);".into());
-            lines.push(format!("if (number < {}u) {{ anchor = {value}; }}", shape.0[0].factor));
+            lines.push(format!("if (number < {rows}u) {{ anchor = {value}; }}"));
         }
         Op::ScatterAdd => {
-            let row = row_size(&node.shape);
-            let numbers = program.graph.shape(node.inputs[1]).count();
+            let (row, rows) = table_size(&node.shape);
+            let mut numbers = program.graph.shape(node.inputs[1]).count();
+            let mut first = "0u".to_string();
+            if own_rows(&node.shape).is_some() {
+                numbers = Dim::fixed(numbers.factor);
+                first = format!("i / {}u * {}u", row * rows, numbers.factor);
+            }
             check_rounds(program, kernel, emitter.most(numbers))?;
             let number = emitter.load(node.inputs[1], &source("r".into()))?;
             let value = emitter.load(operand, &source(format!("r * {row}u + column")))?;
-            lines.extend(scatter(row, &size(numbers), &number, &value));
+            lines.extend(scatter([row, rows], [&first, &size(numbers)], &number, &value));
         }
         Op::Reduce { kind, axes } => {
             let value = emitter.load(operand, &source("first + further".into()))?;
@@ -69,9 +80,10 @@ pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shad
     Ok(assemble(kernel, &emitter, count, &node.op.name(), &lines))
 }
 
-/// Elements of a row of a table.
-fn row_size(table: &Shape) -> usize {
-    table.0[1..].iter().map(|size| size.factor).product()
+/// Elements of a row of a table, and how many rows there are, or each sample has of its own.
+fn table_size(table: &Shape) -> (usize, usize) {
+    let rows = usize::from(own_rows(table).is_some());
+    (table.0[rows + 1..].iter().map(|size| size.factor).product(), table.0[rows].factor)
 }
 
 /// lavapipe ends the loops of a thread after 65,535 rounds without a word: rather no result than a wrong one.
@@ -85,15 +97,16 @@ fn check_rounds(program: &Program, kernel: &Kernel, rounds: usize) -> Result<()>
     Err(Error::argument(&kernel.name, "rows read by their numbers", rounds, expected))
 }
 
-/// Adds what belongs to row `i / row` in the order of the numbers, in blocks.
-fn scatter(row: usize, numbers: &str, number: &str, value: &str) -> Vec<String> {
+/// Adds what belongs to row `i / row` of its table in the order of the `count` numbers from `first` on, in blocks.
+fn scatter([row, rows]: [usize; 2], [first, count]: [&str; 2], number: &str, value: &str) -> Vec<String> {
     vec![
-        format!("let own = i / {row}u;"),
+        format!("let own = i / {row}u % {rows}u;"),
+        format!("let first = {first};"),
         format!("let column = i % {row}u;"),
         "var anchor = 0.0;".into(),
         "var block = 0.0;".into(),
         "var added = 0u;".into(),
-        format!("for (var r = 0u; r < {numbers}; r++) {{"),
+        format!("for (var r = first; r < first + {count}; r++) {{"),
         format!("    if ({number} == own) {{"),
         format!("        block += {value};"),
         "        added += 1u;".into(),

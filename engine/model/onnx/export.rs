@@ -7,9 +7,10 @@ use super::{CONFIG, FINGERPRINT};
 use crate::error::{Error, Result};
 use crate::formats::onnx::{self, Array, Attribute, FLOAT, Port, Size};
 use crate::graph::{Element, Graph, NodeId};
-use crate::model::lower::{Stored, predict_graph};
+use crate::model::lower::predict_graph;
 use crate::model::network::Model;
 use crate::schedule::simplify;
+use crate::stream::Stored;
 use crate::tensor::{Dim, Shape, Tensor};
 
 /// The set of operators that files are written in, and the version of the file format that came with it.
