@@ -15,7 +15,6 @@ use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
 use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
-use crate::model::onnx;
 use crate::tensor::Tensor;
 
 /// The version whose layout `.keras` files have.
@@ -66,7 +65,7 @@ impl Model {
             let config = parse(path, "the config", &text)?;
             Self::from_config(&config).map_err(|error| in_file(path, &error))
         } else if start.starts_with(ONNX) {
-            onnx::load(path)
+            Self::load_onnx(path)
         } else {
             Err(Error::file(
                 path,

@@ -9,8 +9,6 @@ mod export;
 mod import;
 mod operations;
 
-pub(super) use import::load;
-
 /// The note of the model's config, in files that gradus writes.
 const CONFIG: &str = "gradus_config";
 /// The note of what tells the graph that was written from any other.

@@ -40,20 +40,30 @@ const MOST_NODES: usize = 2_000;
 const MOST_ELEMENTS: usize = 1 << 40;
 const MOST_AXES: usize = 8;
 
-/// The model in the ONNX file `path`: that of its own config if gradus wrote it, else the one that its nodes say.
-pub(in crate::model) fn load(path: &Path) -> Result<Model> {
-    let mut file = onnx::read(path)?;
-    let note =
-        |key: &str| file.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-    // Who changed the graph since did not change the config.
-    let own = note(FINGERPRINT) == Some(file.fingerprint.to_string().as_str());
-    let config = note(CONFIG).filter(|_| own).and_then(|text| serde_json::from_str(text).ok());
-    if let Some(mut model) = config.and_then(|config: Json| Model::from_config(&config).ok()) {
-        model.take_named(path, weights(&model, &file.graph)?)?;
-        return Ok(model);
+impl Model {
+    /// The model in an ONNX file, as [`Model::load`] reads it; here without the feature `hdf5`, too.
+    ///
+    /// Each node becomes a layer that predicts the same and can be trained on; nodes with the same weights share a layer. A
+    /// file that [`Model::export_onnx`] wrote becomes its own layers again, with their compile settings.
+    ///
+    /// # Errors
+    /// If the file is missing or damaged, the sizes of its inputs are not fixed but for the first, which is that of the
+    /// samples, or gradus has no layer for a node or an option: it is named.
+    pub fn load_onnx(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut file = onnx::read(path)?;
+        let metadata = &file.metadata;
+        let note = |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        // Who changed the graph since did not change the config.
+        let own = note(FINGERPRINT) == Some(file.fingerprint.to_string().as_str());
+        let config = note(CONFIG).filter(|_| own).and_then(|text| serde_json::from_str(text).ok());
+        if let Some(mut model) = config.and_then(|config: Json| Self::from_config(&config).ok()) {
+            model.take_named(path, weights(&model, &file.graph)?)?;
+            return Ok(model);
+        }
+        let values = known::constants(&mut file.graph);
+        Import::new(&file, values).and_then(Import::run).map_err(|problem| Error::file(path, problem, REMEDY))
     }
-    let values = known::constants(&mut file.graph);
-    Import::new(&file, values).and_then(Import::run).map_err(|problem| Error::file(path, problem, REMEDY))
 }
 
 /// The arrays of the file that are weights of `model`.
