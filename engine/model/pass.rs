@@ -41,6 +41,11 @@ impl Pass {
         self.rows
     }
 
+    /// Samples in a step but the last.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
     /// How many steps there are.
     pub fn count(&self) -> usize {
         self.rows.div_ceil(self.batch_size)

@@ -248,7 +248,8 @@ fn no_kernel_binds_more_than_webgpu_promises() -> Result<()> {
     let packed = g.pack(weights, &gradients)?;
     g.assign(weights, packed)?;
     for fuse in [false, true] {
-        let program = schedule(&g, Target::Gpu { software: false }, Options { fuse, ..Options::default() }, 1)?;
+        let program =
+            schedule(&g, Target::Gpu { software: false }, Options { fuse, ..Options::default() }, 1)?;
         assert!(most_bindings(&program) <= 8, "{}", program.explain());
         check_plan(&program);
     }
