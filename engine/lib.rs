@@ -86,8 +86,8 @@ pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{
-    Callback, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective, Predictor,
-    Sequential, SharedLayer, Symbol, Tensors, Training,
+    Callback, CallbackState, CustomStep, Device, FitOptions, History, Input, Learner, Logs, Model, Objective,
+    Predictor, Sequential, SharedLayer, Symbol, Tensors, Training,
 };
 pub use tensor::{Dim, Shape, Tensor, Values};
 pub use train::losses::{Verdict, rate_cross_entropy};

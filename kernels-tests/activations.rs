@@ -146,13 +146,14 @@ fn formula(function: F, x: f64) -> f64 {
         F::Sigmoid => logistic(x),
         F::LogSigmoid => -softplus(-x),
         F::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+        F::Keras2HardSigmoid => (0.2 * x + 0.5).clamp(0.0, 1.0),
         F::SparseSigmoid => (0.5 * (x + 1.0)).clamp(0.0, 1.0),
         F::HardSilu => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
         F::Softmax | F::LogSoftmax | F::Sparsemax | F::Glu => unreachable!("goes along an axis"),
     }
 }
 
-const FUNCTIONS: [F; 31] = [
+const FUNCTIONS: [F; 32] = [
     F::Linear,
     F::Relu,
     F::Relu6,
@@ -181,6 +182,7 @@ const FUNCTIONS: [F; 31] = [
     F::Sigmoid,
     F::LogSigmoid,
     F::HardSigmoid,
+    F::Keras2HardSigmoid,
     F::SparseSigmoid,
     F::HardSilu,
     F::HardShrink { threshold: 0.5 },

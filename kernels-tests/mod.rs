@@ -22,6 +22,8 @@ mod graph;
 mod error_bounds;
 #[allow(dead_code)]
 mod harness;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod hostile;
 mod indexing;
 mod layers;
 mod losses;
@@ -36,6 +38,8 @@ mod random_graphs;
 #[cfg(feature = "cpu")]
 mod random_models;
 mod regions;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod resume;
 mod shaders;
 mod signs_epoch;
 mod streaming;

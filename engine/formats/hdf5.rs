@@ -5,25 +5,30 @@ mod rows;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 pub use self::rows::Rows;
 
 use ::hdf5::{AttrValue, DType, Dataset, FileBuilder, GroupBuilder};
 
 use crate::error::{Error, Result};
-use crate::formats::write_file;
+use crate::formats::{TRUST, most_unpacked, write_file};
 use crate::tensor::{Tensor, Values};
 
-/// Deflate, the strongest filter read here, shrinks no more than this many times.
-const MOST_COMPRESSION: u64 = 1032;
 /// How many names an error lists.
 const LISTED: usize = 16;
 const DAMAGED: &str = "the file is damaged or was cut short: copy or download it again";
 
 /// An open HDF5 file, read on demand.
+///
+/// What is read of one file takes no more than ten times its size plus 64 MiB: all its data sets together may declare four
+/// times its size plus 16 MiB, and each takes up to two and a half times what it declares while it is read. Compressed
+/// files that legally unpack to more are read if the environment variable `GRADUS_MOST_UNPACKED` names twice as many bytes.
 pub struct File {
     path: PathBuf,
     inner: ::hdf5::File,
+    /// How many bytes each data set that was read declares.
+    declared: Mutex<BTreeMap<String, u64>>,
 }
 
 impl File {
@@ -58,7 +63,7 @@ impl File {
             let problem = format!("has {found} bytes, but says that it has {declared}");
             return Err(Error::file(path, problem, DAMAGED));
         }
-        Ok(Self { path: path.into(), inner })
+        Ok(Self { path: path.into(), inner, declared: Mutex::default() })
     }
 
     /// The name that errors give the file.
@@ -182,24 +187,40 @@ impl File {
         self.inner.group(name).map_err(missing)
     }
 
-    /// The shape, if so many bytes can be in a file of this size at all.
+    /// The shape, if so many bytes may be in a file of this size.
     fn checked_shape(&self, name: &str, dataset: &Dataset) -> Result<Vec<usize>> {
         let damaged = |error: ::hdf5::Error| self.damaged(name, &error);
         let sizes = dataset.shape().map_err(damaged)?;
         let element = dataset.element_size().map_err(damaged)?;
         let bytes = sizes.iter().try_fold(element, |product, &size| product.checked_mul(size));
-        let most = self.inner.file_size().saturating_mul(MOST_COMPRESSION);
         let shape: Option<Vec<usize>> = sizes.iter().map(|&size| usize::try_from(size).ok()).collect();
         match (bytes, shape) {
-            (Some(bytes), Some(shape)) if bytes <= most => Ok(shape),
+            (Some(bytes), Some(shape)) if self.takes(name, bytes) => Ok(shape),
             _ => {
                 let problem = format!(
-                    "dataset \"{name}\" says that it has shape {sizes:?}, more than {} bytes can hold",
+                    "dataset \"{name}\" says that it has shape {sizes:?}, more than a file of {} bytes should hold",
                     self.inner.file_size()
                 );
-                Err(Error::file(&self.path, problem, DAMAGED))
+                Err(Error::file(&self.path, problem, TRUST))
             }
         }
+    }
+
+    /// How many 32-bit numbers all data sets together may hold.
+    pub fn most_numbers(&self) -> usize {
+        self.most_declared() / size_of::<f32>()
+    }
+
+    fn most_declared(&self) -> usize {
+        most_unpacked(usize::try_from(self.inner.file_size()).unwrap_or(usize::MAX)) / 2
+    }
+
+    /// Whether `bytes` more for dataset `name` are no more than the file may unpack to.
+    fn takes(&self, name: &str, bytes: u64) -> bool {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.insert(name.to_string(), bytes);
+        let all = declared.values().try_fold(0u64, |sum, &bytes| sum.checked_add(bytes));
+        all.is_some_and(|all| all <= self.most_declared() as u64)
     }
 
     /// Integers as labels; the first of `values` is element number `first`.

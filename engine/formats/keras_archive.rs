@@ -11,16 +11,13 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::formats::write_file;
+use crate::formats::{TRUST, most_unpacked, read_file, write_file};
 
 const METADATA: &str = "metadata.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";
 /// What Keras has no place for; it passes over members that it does not know.
 const TRAINING: &str = "gradus.json";
-
-/// Configs are text: none is larger.
-const MOST_TEXT: u64 = 64 << 20;
 
 /// What is in a `.keras` file.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,13 +38,21 @@ pub struct Archive {
 /// [`Error::File`] if it is missing, no zip, damaged, or without a config.
 pub fn read(path: impl AsRef<Path>) -> Result<Archive> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::file(path, format!("cannot be read: {error}"), "check the path"))?;
-    let size = bytes.len() as u64;
+    parse(path, &read_file(path)?)
+}
+
+/// The same for a file in memory; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Archive> {
+    let path = name.as_ref();
     let mut zip =
         ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(path, "the archive", &error))?;
+    // Read from memory, the weights take theirs again.
+    let most = most_unpacked(bytes.len()) as u64 / 2;
     let mut text = |name: &str| -> Result<Option<Value>> {
-        let Some(bytes) = member(path, &mut zip, name, MOST_TEXT.min(size.saturating_mul(10)))? else {
+        let Some(bytes) = member(path, &mut zip, name, most)? else {
             return Ok(None);
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, name, &error))
@@ -55,7 +60,6 @@ pub fn read(path: impl AsRef<Path>) -> Result<Archive> {
     let remedy = "save it again with Keras 3 or gradus";
     let config = text(CONFIG)?.ok_or_else(|| Error::file(path, format!("has no {CONFIG}"), remedy))?;
     let (metadata, training) = (text(METADATA)?.unwrap_or(Value::Null), text(TRAINING)?);
-    let most = size.saturating_mul(10).saturating_add(MOST_TEXT);
     let weights = member(path, &mut zip, WEIGHTS, most)?.ok_or_else(|| {
         Error::file(
             path,
@@ -69,7 +73,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Archive> {
 /// The bytes of member `name`, if there is one of at most `most` bytes.
 fn member(
     path: &Path,
-    zip: &mut ZipArchive<Cursor<Vec<u8>>>,
+    zip: &mut ZipArchive<Cursor<&[u8]>>,
     name: &str,
     most: u64,
 ) -> Result<Option<Vec<u8>>> {
@@ -82,7 +86,7 @@ fn member(
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| damaged(path, name, &error))?;
     if bytes.len() as u64 > most {
         let problem = format!("{name} unpacks to more than {most} bytes");
-        return Err(Error::file(path, problem, "no model does that: copy or download the file again"));
+        return Err(Error::file(path, problem, TRUST));
     }
     Ok(Some(bytes))
 }

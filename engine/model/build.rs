@@ -19,13 +19,31 @@ pub(super) struct BuiltLayer {
     pub values: Vec<Vec<f32>>,
 }
 
+/// The most numbers of which anything in a model may consist: a size beyond is a damaged file or a mistake.
+pub(super) const MOST_ELEMENTS: usize = 1 << 40;
+
+/// How many numbers have `shape`, if it is not absurdly many.
+pub(super) fn elements(shape: &[usize]) -> Option<usize> {
+    let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    count.filter(|&count| count <= MOST_ELEMENTS)
+}
+
 impl BuiltLayer {
-    /// Builds `layer` over samples of shapes `inputs`; `first` is the number of weights before it.
-    pub fn new(layer: &dyn Layer, inputs: &[&[usize]], seed: u64, first: usize) -> Result<Self> {
+    /// Builds `layer` over samples of shapes `inputs`; `first` is the number of weights before it, and `most` how many numbers
+    /// its own may be.
+    pub fn new(layer: &dyn Layer, inputs: &[&[usize]], seed: u64, first: usize, most: usize) -> Result<Self> {
         let outputs = layer.output_shapes(inputs)?;
         let mut weights = layer.weights_many(inputs);
         let learning = weights.len();
         weights.extend(inputs.first().map_or(Vec::new(), |input| layer.states(input)));
+        let add = |sum: usize, weight: &Weight| Some(elements(&weight.shape)?.saturating_add(sum));
+        let count = weights.iter().try_fold(0, add);
+        if count.is_none_or(|count| count > most) || outputs.iter().any(|output| elements(output).is_none()) {
+            let shapes: Vec<&[usize]> = weights.iter().map(|weight| weight.shape.as_slice()).collect();
+            let found = format!("weights of shapes {shapes:?}, outputs of shapes {outputs:?}");
+            let expected = format!("at most {most} numbers, as many as the file or a machine can hold");
+            return Err(Error::argument(layer.place(), "size", found, expected));
+        }
         let inputs = inputs.iter().map(|input| input.to_vec()).collect();
         let value = |(i, weight): (usize, &Weight)| {
             let mut values = weight

@@ -157,7 +157,7 @@ impl Model {
 
     pub(super) fn take_compiled(&mut self, compiled: Compiled) -> Result<()> {
         self.compiled = Some(compiled);
-        (self.step, self.epoch, self.remembered) = (0, 0, None);
+        (self.step, self.epoch, self.remembered, self.checkpoint) = (0, 0, None, None);
         self.session.as_mut().map_or(Ok(()), Session::start_over)
     }
 }

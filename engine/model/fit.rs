@@ -58,7 +58,7 @@ impl Model {
 
     async fn fit_here(&mut self, x: Tensors, y: Tensors, mut options: FitOptions) -> Result<History> {
         self.compiled("fit")?;
-        options.start()?;
+        options.start(self.trained_epochs())?;
         let (training, validation) = samples(x, y, &options)?;
         let training = self.for_losses("fit", training)?.weighted_by_class(&options.class_weight)?;
         let validation = validation.map(|v| self.for_losses("fit: validation_data", v)).transpose()?;
@@ -88,13 +88,23 @@ impl Model {
         });
         let check = check.transpose()?;
         let mut callbacks = std::mem::take(&mut options.callbacks);
+        let resumed = self.checkpoint.take().filter(|_| options.resume);
+        let seed = options.seed.or(resumed.as_ref().map(|resumed| resumed.seed)).unwrap_or(self.seed);
+        let can_resume =
+            resumed.as_ref().map_or(Ok(()), |resumed| resumed.check(&pass, options.shuffle, seed));
         let mut training = Training::new(self, session, (&pass, check.as_ref()));
         training.epochs = options.epochs;
         training.initial_epoch = options.initial_epoch;
         training.shuffle = options.shuffle;
         training.token = options.token.clone();
-        training.seed = options.seed.unwrap_or(training.seed);
-        let result = training.run(&mut callbacks).await;
+        (training.seed, training.resumed) = (seed, resumed);
+        let result = match can_resume {
+            Ok(()) => training.run(&mut callbacks).await,
+            Err(error) => {
+                training.model.checkpoint = training.resumed.take();
+                Err(error)
+            }
+        };
         for pass in std::iter::once(&pass).chain(&check) {
             session.engine().release(pass.binding);
         }

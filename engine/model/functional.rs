@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::build::free_name;
+use super::build::{MOST_ELEMENTS, free_name};
 use super::network::{Model, Port};
 use crate::error::{Error, Result};
 use crate::layers::Layer;
@@ -175,16 +175,22 @@ impl Model {
     ) -> Result<Self> {
         let (inputs, outputs): (Vec<&Symbol>, Vec<&Symbol>) =
             (inputs.into_iter().collect(), outputs.into_iter().collect());
+        Self::of(&inputs, &outputs, MOST_ELEMENTS)
+    }
+
+    /// The model that computes `outputs` from `inputs`, whose weights are at most `most` numbers.
+    pub(super) fn of(inputs: &[&Symbol], outputs: &[&Symbol], most: usize) -> Result<Self> {
         if inputs.is_empty() || outputs.is_empty() {
             let found = format!("{} inputs, {} outputs", inputs.len(), outputs.len());
             return Err(Error::argument("Model::new", "symbols", found, "at least one of each"));
         }
-        let ports = ports(&inputs)?;
+        let ports = ports(inputs)?;
         let mut walk = Walk::default();
         outputs.iter().for_each(|output| walk.visit(output));
-        walk.check_inputs(&inputs, &ports)?;
+        walk.check_inputs(inputs, &ports)?;
         let layers = walk.layers_by_depth();
         let mut model = Self::empty("functional", ports);
+        model.most = most;
         let mut values: HashMap<usize, usize> =
             inputs.iter().enumerate().map(|(i, s)| (s.address(), i)).collect();
         for symbol in walk.calls_by_layer(&layers) {

@@ -4,6 +4,7 @@ mod apart;
 mod build;
 pub mod callbacks;
 mod check;
+mod checkpoint;
 mod compiled;
 mod custom_step;
 mod device;
@@ -54,6 +55,7 @@ mod weights;
 
 pub use callbacks::Callback;
 pub use check::{Against, Check, Finding};
+pub use checkpoint::CallbackState;
 pub use custom_step::CustomStep;
 pub use device::Device;
 pub use functional::{Input, SharedLayer, Symbol};

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
-use super::build::{BuiltLayer, check_names};
+use super::build::{BuiltLayer, MOST_ELEMENTS, check_names, elements};
+use super::checkpoint::Checkpoint;
 use super::compiled::Compiled;
 use super::device::Device;
 use super::lower;
@@ -38,6 +39,10 @@ pub struct Model {
     pub(super) step: u64,
     /// Epochs since `compile`.
     pub(super) epoch: u32,
+    /// How many numbers its weights may be.
+    pub(super) most: usize,
+    /// Where the last training has ended.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 /// An input of a model.
@@ -97,6 +102,8 @@ impl Model {
             remembered: None,
             step: 0,
             epoch: 0,
+            most: MOST_ELEMENTS,
+            checkpoint: None,
         }
     }
 
@@ -108,7 +115,7 @@ impl Model {
         for (layer, built) in self.layers.iter().zip(&mut self.built) {
             let inputs: Vec<&[usize]> = built.inputs.iter().map(Vec::as_slice).collect();
             // The layer took these shapes when it was built.
-            if let Ok(anew) = BuiltLayer::new(layer.as_ref(), &inputs, seed, first) {
+            if let Ok(anew) = BuiltLayer::new(layer.as_ref(), &inputs, seed, first, MOST_ELEMENTS) {
                 built.values = anew.values;
             }
             first += built.weights.len();
@@ -186,6 +193,10 @@ impl Model {
         }
         check_names(&self.place(), &self.layers)?;
         self.check_inputs(rows)?;
+        if let Some(row) = rows.iter().find(|row| elements(row).is_none()) {
+            let expected = format!("a shape of at most {MOST_ELEMENTS} numbers");
+            return Err(Error::argument(self.place(), "input shape", shown(row), expected));
+        }
         if self.shapes.is_empty() {
             self.shapes = rows.to_vec();
         }
@@ -224,7 +235,8 @@ impl Model {
             return Ok(shapes);
         }
         let first = self.built.iter().map(|layer| layer.weights.len()).sum();
-        let built = BuiltLayer::new(layer, &inputs, self.seed, first)?;
+        let held: usize = self.built.iter().map(BuiltLayer::count).sum();
+        let built = BuiltLayer::new(layer, &inputs, self.seed, first, self.most.saturating_sub(held))?;
         let shapes = built.outputs.clone();
         self.built.push(built);
         Ok(shapes)

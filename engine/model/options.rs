@@ -16,6 +16,7 @@ pub(super) const BATCH_SIZE: usize = 32;
 pub struct FitOptions {
     pub(super) epochs: usize,
     pub(super) initial_epoch: usize,
+    pub(super) resume: bool,
     pub(super) batch_size: Option<usize>,
     pub(super) shuffle: bool,
     pub(super) validation_data: Option<(Tensors, Tensors)>,
@@ -41,6 +42,7 @@ impl FitOptions {
         Self {
             epochs: 1,
             initial_epoch: 0,
+            resume: false,
             batch_size: None,
             shuffle: true,
             validation_data: None,
@@ -66,6 +68,15 @@ impl FitOptions {
     /// them. Default 0.
     pub fn initial_epoch(mut self, epoch: usize) -> Self {
         self.initial_epoch = epoch;
+        self
+    }
+
+    /// Goes on where the model's last training ended, be it within an epoch and in another process: [`FitOptions::epochs`]
+    /// counts all epochs since `compile`, and weights and history become, bit for bit, those of a run that never stopped.
+    /// Within an epoch that takes the same samples, batch size, shuffling and seed; unless one is given, the seed is that
+    /// of the run before. Callbacks of the same types go on from what they had gathered. Default false.
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
         self
     }
 
@@ -143,8 +154,16 @@ impl FitOptions {
         self
     }
 
-    /// All callbacks, the progress among them, or what is wrong with the options.
-    pub(super) fn start(&mut self) -> Result<()> {
+    /// All callbacks, the progress among them, or what is wrong with the options for a model that `trained` epochs have
+    /// trained.
+    pub(super) fn start(&mut self, trained: usize) -> Result<()> {
+        if self.resume {
+            if self.initial_epoch != 0 && self.initial_epoch != trained {
+                let expected = format!("{trained}, the epochs that are done, or not given beside resume");
+                return Err(Error::argument("fit", "initial_epoch", self.initial_epoch, expected));
+            }
+            self.initial_epoch = trained;
+        }
         if self.epochs == 0 {
             return Err(Error::argument("fit", "epochs", 0, "at least 1"));
         }

@@ -43,6 +43,16 @@ impl Pass {
         shuffled(self.rows, self.block, seed, epoch)
     }
 
+    /// How many samples there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Samples in a step but the last.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
     /// How many steps there are.
     pub fn count(&self) -> usize {
         self.rows.div_ceil(self.batch_size)

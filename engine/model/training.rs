@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::callbacks::Callback;
+use super::checkpoint::{CallbackState, Checkpoint};
 use super::history::{History, Logs};
 use super::network::{Model, check_single};
 use super::pass::Pass;
@@ -26,11 +27,18 @@ pub struct Training<'a> {
     pub(super) seed: u64,
     pub(super) shuffle: bool,
     pub(super) token: CancellationToken,
+    /// Where the run stood that this one goes on from.
+    pub(super) resumed: Option<Checkpoint>,
     done: usize,
+    /// Whether an epoch is under way.
+    within: bool,
     losses: Vec<f32>,
     watched: Vec<(String, Vec<f32>)>,
     stopped: bool,
     reason: Option<String>,
+    /// What each callback has gathered, as of its last call, and which one is called.
+    states: Vec<Option<CallbackState>>,
+    called: usize,
 }
 
 impl fmt::Debug for Training<'_> {
@@ -115,14 +123,16 @@ impl Training<'_> {
         Ok(wait("predict", self.model.predict_in(self.session, x.into()))?.swap_remove(0))
     }
 
-    /// [`Model::save`] of the model as it is now. A training that goes on from the file does so from the last epoch that is
-    /// done: save when an epoch is over. Waits for the device.
+    /// [`Model::save`] of the model as it is now, in the midst of an epoch too: [`FitOptions::resume`](super::FitOptions::resume)
+    /// goes on from there. The state of callbacks is that after their last call: one that saves stands behind those whose
+    /// state it is to save. Waits for the device.
     ///
     /// # Errors
     /// As [`Model::save`], or if the device fails.
     #[cfg(feature = "hdf5")]
     pub fn save(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
         wait("save", self.session.pull(&mut self.model.built))?;
+        self.model.checkpoint = Some(wait("save", self.checkpoint())?);
         // The session is not the model's while it trains.
         self.model.remembered = Some(wait("save", self.session.slots())?);
         let saved = self.model.save(path);
@@ -135,13 +145,25 @@ impl Training<'_> {
     /// # Errors
     /// If the device fails, and in a browser, where nothing can be waited for.
     pub fn logs(&mut self) -> Result<Logs> {
-        let outputs = wait("logs", self.session.engine().outputs(self.pass.binding))?;
+        let outputs = wait("logs", self.outputs())?;
         Ok(self.pass.logs(&outputs, self.done))
     }
 
     /// The loss of each step's own batch, before its update; known when an epoch is over.
     pub fn step_losses(&self) -> &[f32] {
         &self.losses
+    }
+
+    /// Whether the training was cancelled, so that it may go on later.
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Lets the callback that is called save `state` with the model.
+    pub(super) fn keep_state(&mut self, state: Option<CallbackState>) {
+        if let Some(kept) = self.states.get_mut(self.called) {
+            *kept = state;
+        }
     }
 
     /// Takes the device away, if it is a GPU.
@@ -189,17 +211,22 @@ impl<'a> Training<'a> {
             seed,
             shuffle: true,
             token: CancellationToken::new(),
+            resumed: None,
             done: 0,
+            within: false,
             losses: Vec::new(),
             watched: Vec::new(),
             stopped: false,
             reason: None,
+            states: Vec::new(),
+            called: 0,
         }
     }
 
     pub(super) async fn run(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<History> {
         let mut history = History::default();
-        callbacks.iter_mut().try_for_each(|callback| callback.on_train_begin(self))?;
+        self.each(callbacks, |callback, training| callback.on_train_begin(training))?;
+        self.restore(callbacks)?;
         for epoch in self.initial_epoch..self.epochs {
             if self.token.is_cancelled() {
                 history.cancel(&[]);
@@ -213,6 +240,7 @@ impl<'a> Training<'a> {
                 break;
             }
         }
+        self.model.checkpoint = Some(self.checkpoint().await?);
         // A training that was cancelled may go on: it keeps the weights that its optimizer works on.
         if !history.is_cancelled()
             && let Ok(optimizer) = self.model.compiled("fit")?.optimizer("fit")
@@ -220,21 +248,54 @@ impl<'a> Training<'a> {
         {
             self.session.adopt(average).await?;
         }
-        callbacks.iter_mut().try_for_each(|callback| callback.on_train_end(self))?;
+        self.each(callbacks, |callback, training| callback.on_train_end(training))?;
         history.stop_reason = self.reason.take();
         Ok(history)
     }
 
+    /// Calls each callback, and keeps what it has gathered.
+    fn each(
+        &mut self,
+        callbacks: &mut [Box<dyn Callback>],
+        mut call: impl FnMut(&mut dyn Callback, &mut Self) -> Result<()>,
+    ) -> Result<()> {
+        self.states.resize(callbacks.len(), None);
+        for (number, callback) in callbacks.iter_mut().enumerate() {
+            self.called = number;
+            call(callback.as_mut(), self)?;
+            self.states[number] = callback.state();
+        }
+        Ok(())
+    }
+
+    /// Gives callbacks what those of the run before had gathered.
+    fn restore(&mut self, callbacks: &mut [Box<dyn Callback>]) -> Result<()> {
+        let mut states = self.resumed.as_ref().map_or(Vec::new(), |resumed| resumed.callbacks.clone());
+        self.each(callbacks, |callback, _| {
+            let own = callback.state();
+            match states.iter().position(|state| own.as_ref().is_some_and(|own| own.kind == state.kind)) {
+                Some(at) => callback.restore(states.remove(at)),
+                None => Ok(()),
+            }
+        })
+    }
+
     /// What epoch number `epoch` reports; nothing if it was cancelled before its end.
     async fn epoch(&mut self, epoch: usize, callbacks: &mut [Box<dyn Callback>]) -> Result<Option<Logs>> {
-        self.done = 0;
-        callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_begin(epoch, self))?;
+        self.done = self.resumed.as_ref().map_or(0, |resumed| resumed.done);
+        self.within = true;
+        match self.done {
+            0 => self.each(callbacks, |callback, training| callback.on_epoch_begin(epoch, training))?,
+            done => {
+                self.each(callbacks, |callback, training| callback.on_epoch_resume(epoch, done, training))?
+            }
+        }
         if self.shuffle {
             let order = self.pass.order(self.seed, self.model.epoch);
             self.session.engine().set_order(self.pass.binding, &order)?;
         }
         let is_whole = self.run_steps(callbacks).await?;
-        let outputs = self.session.engine().outputs(self.pass.binding).await?;
+        let outputs = self.outputs().await?;
         let mut logs = self.pass.logs(&outputs, self.done);
         self.losses = outputs.first().map_or(Vec::new(), |losses| losses[..self.done].to_vec());
         self.watched = self.pass.watched(&outputs);
@@ -242,14 +303,43 @@ impl<'a> Training<'a> {
             return Ok(None);
         }
         self.model.epoch += 1;
+        (self.within, self.resumed) = (false, None);
         if let Some(check) = self.check {
             // A report without validation would be half a report.
             let outputs = check.run(self.session, &CancellationToken::new()).await?;
             logs.insert_validation(check.logs(&outputs, check.count()));
         }
         tracing::info!(epoch, %logs, "epoch done");
-        callbacks.iter_mut().try_for_each(|callback| callback.on_epoch_end(epoch, &mut logs, self))?;
+        self.each(callbacks, |callback, training| callback.on_epoch_end(epoch, &mut logs, training))?;
         Ok(Some(logs))
+    }
+
+    /// What the steps of this epoch have reported, those of the run before among them.
+    async fn outputs(&mut self) -> Result<Vec<Vec<f32>>> {
+        let mut outputs = self.session.engine().outputs(self.pass.binding).await?;
+        if let Some(resumed) = &self.resumed {
+            resumed.put_reports(&self.pass.loaded.outputs, self.pass.count(), &mut outputs)?;
+        }
+        Ok(outputs)
+    }
+
+    /// Where the training stands.
+    async fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let done = if self.within { self.done } else { 0 };
+        let outputs = if done == 0 { Vec::new() } else { self.outputs().await? };
+        let steps = self.pass.count();
+        let named = self.pass.loaded.outputs.iter().zip(outputs);
+        let outputs =
+            named.map(|(name, values)| (name.clone(), values[..values.len() / steps * done].to_vec()));
+        Ok(Checkpoint {
+            seed: self.seed,
+            shuffle: self.shuffle,
+            batch_size: self.pass.batch_size(),
+            rows: self.pass.rows(),
+            done,
+            outputs: outputs.collect(),
+            callbacks: self.states.iter().flatten().cloned().collect(),
+        })
     }
 
     /// Runs the steps of an epoch, in parts if a callback wants to see them. False if the training was cancelled first.
@@ -269,7 +359,7 @@ impl<'a> Training<'a> {
                 return Ok(false);
             }
             if wanted.is_some() {
-                callbacks.iter_mut().try_for_each(|callback| callback.on_batch_end(end, self))?;
+                self.each(callbacks, |callback, training| callback.on_batch_end(end, training))?;
             }
         }
         Ok(true)

@@ -4,7 +4,8 @@
 `.weights.h5`, into the folder `files`, with samples, predictions and the losses of three more full-batch steps in `files/golden.json`.
 `python files.py tf [MODEL…]` does the same with tf_keras, `.h5` alone, into `files/golden_tf.json`.
 `python files.py open FILE…` prints, as JSON, what Keras predicts with files that gradus wrote, and the losses of three
-more steps where the file is a `.keras`. Samples are those of the golden files.
+more steps where the file is a `.keras`; `python files.py tf-open FILE…` what tf_keras does, which trains on from `.h5`
+too. Samples are those of the golden files.
 
 Written with Keras 3.15.1 (JAX) and tf_keras 2.21.0.
 """
@@ -23,7 +24,7 @@ ROWS = 4
 
 
 def library():
-    if "tf" in sys.argv[1:2]:
+    if sys.argv[1].startswith("tf"):
         import tf_keras as keras
     else:
         import keras
@@ -158,6 +159,48 @@ def states(keras):
     return model, [(4, 3), (3, 2)], [("values", 1), ("values", 1)]
 
 
+def gates(keras):
+    """Keras 2's hard_sigmoid, which is another function than Keras 3's."""
+    layers = keras.layers
+    model = keras.Sequential([
+        layers.Input((5, 3)),
+        layers.LSTM(3, recurrent_activation="hard_sigmoid", return_sequences=True),
+        layers.Bidirectional(layers.GRU(2, recurrent_activation="hard_sigmoid")),
+        layers.Dense(4, activation="hard_sigmoid"),
+        layers.Activation("hard_sigmoid"),
+        layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, [(5, 3)], [("values", 1)]
+
+
+def orthogonal(keras):
+    """Muon, which keeps fewer slots of matrices than of vectors; also as sharded weights."""
+    layers = keras.layers
+    model = keras.Sequential([
+        layers.Input((4,)),
+        layers.Dense(6, activation="tanh"),
+        layers.Dense(5, activation="tanh"),
+        layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Muon(0.01), "mse")
+    return model, [(4,)], [("values", 1)]
+
+
+def earlier(keras):
+    """An optimizer of TensorFlow before 2.11: its slots stand in another order."""
+    layers = keras.layers
+    model = keras.Sequential([
+        layers.Input((4,)),
+        layers.Dense(5, activation="tanh"),
+        layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.legacy.Nadam(0.01, clipnorm=1.0), "mse")
+    return model, [(4,)], [("values", 1)]
+
+
+OLD_MODELS = [gates, earlier]
+NEW_MODELS = [orthogonal]
 MODELS = [convolutions, recurrent, series, images, volumes, words, graph, states]
 
 
@@ -202,7 +245,7 @@ def write(keras, old):
     if wanted:
         with open(file) as known:
             golden = json.load(known)
-    for number, build in enumerate(MODELS):
+    for number, build in enumerate(MODELS + (OLD_MODELS if old else NEW_MODELS)):
         if wanted and build.__name__ not in wanted:
             continue
         keras.utils.set_random_seed(number)
@@ -219,6 +262,8 @@ def write(keras, old):
         model.save(path + ".h5")
         if build is recurrent and not old:
             model.save_weights(path + ".weights.h5")
+        if build is orthogonal:
+            model.save_weights(path + ".weights.json", max_shard_size=150 / 1024**3)
         predictions = outputs(model, x)
         golden[name] = {
             "x": [array(a) for a in x], "y": [array(a) for a in y],
@@ -230,23 +275,32 @@ def write(keras, old):
 
 
 def open_files(keras, paths):
-    with open(os.path.join(FOLDER, "golden.json")) as file:
-        golden = json.load(file)
+    golden = {}
+    for name in ("golden.json", "golden_tf.json"):
+        with open(os.path.join(FOLDER, name)) as file:
+            golden.update(json.load(file))
     found = {}
     for path in paths:
         case = golden[os.path.basename(path).split(".")[0]]
         restored = lambda arrays: [np.array(a["values"], "float32").reshape(a["shape"]) for a in arrays]
         x, y = restored(case["x"]), restored(case["y"])
-        model = keras.models.load_model(path)
-        predictions = outputs(model, x)
-        trains = path.endswith(".keras")
-        found[os.path.basename(path)] = {
-            "predictions": predictions, "losses": losses(model, x, y, 3) if trains else None}
+        try:
+            trains = path.endswith(".keras") or "tf" in keras.__name__
+            try:
+                model = keras.models.load_model(path)
+            except (TypeError, ValueError):
+                # Its optimizer may be one of Keras 3 alone.
+                model, trains = keras.models.load_model(path, compile=False), False
+            predictions = outputs(model, x)
+            opened = {"predictions": predictions, "losses": losses(model, x, y, 3) if trains else None}
+        except Exception as error:
+            opened = {"error": str(error)}
+        found[os.path.basename(path)] = opened
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "open":
+    if sys.argv[1].endswith("open"):
         open_files(library(), sys.argv[2:])
     else:
         write(library(), sys.argv[1] == "tf")

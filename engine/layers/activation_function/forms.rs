@@ -167,6 +167,12 @@ pub fn hard_sigmoid(graph: &mut Graph, x: NodeId) -> Result<NodeId> {
     graph.divide(clipped, six)
 }
 
+pub fn keras2_hard_sigmoid(graph: &mut Graph, x: NodeId) -> Result<NodeId> {
+    let scaled = graph.scale(x, 0.2)?;
+    let moved = shift(graph, scaled, 0.5)?;
+    clip(graph, moved, 0.0, 1.0)
+}
+
 pub fn sparse_sigmoid(graph: &mut Graph, x: NodeId) -> Result<NodeId> {
     let moved = shift(graph, x, 1.0)?;
     let half = graph.scale(moved, 0.5)?;

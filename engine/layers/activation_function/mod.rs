@@ -85,6 +85,9 @@ pub enum ActivationFunction {
     LogSigmoid,
     /// relu6(x + 3) / 6
     HardSigmoid,
+    /// 0.2 · x + 0.5 between 0 and 1: what Keras 2 called `hard_sigmoid`. Files of Keras 2 are read so; `.h5` files keep it,
+    /// `.keras` files, which are Keras 3's, cannot.
+    Keras2HardSigmoid,
     /// (x + 1) / 2 between 0 and 1. Blondel et al. 2019.
     SparseSigmoid,
     /// x · hard_sigmoid(x), also called hard swish. Howard et al. 2019.
@@ -103,7 +106,7 @@ pub enum ActivationFunction {
 use ActivationFunction as F;
 
 /// Each function by its name, then those with a second one.
-const NAMES: [(&str, F); 31] = [
+const NAMES: [(&str, F); 32] = [
     ("linear", F::Linear),
     ("relu", F::Relu),
     ("relu6", F::Relu6),
@@ -127,6 +130,7 @@ const NAMES: [(&str, F); 31] = [
     ("sigmoid", F::Sigmoid),
     ("log_sigmoid", F::LogSigmoid),
     ("hard_sigmoid", F::HardSigmoid),
+    ("keras2_hard_sigmoid", F::Keras2HardSigmoid),
     ("sparse_sigmoid", F::SparseSigmoid),
     ("hard_silu", F::HardSilu),
     ("softmax", F::Softmax),
@@ -281,6 +285,7 @@ impl ActivationFunction {
             Self::Sigmoid => Ok(graph.unary(Unary::Sigmoid, x)),
             Self::LogSigmoid => forms::log_sigmoid(graph, x),
             Self::HardSigmoid => forms::hard_sigmoid(graph, x),
+            Self::Keras2HardSigmoid => forms::keras2_hard_sigmoid(graph, x),
             Self::SparseSigmoid => forms::sparse_sigmoid(graph, x),
             Self::HardSilu => forms::hard_silu(graph, x),
             Self::Softmax => softmax(graph, x, &[last]),

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
 use super::Callback;
 use super::monitor::{Mode, Monitor};
 use crate::error::Result;
-use crate::model::{Logs, Training};
+use crate::model::{CallbackState, Logs, Training};
 use crate::tensor::Tensor;
 
 /// Ends the training when a value has stopped getting better.
@@ -21,7 +25,7 @@ pub struct EarlyStopping {
     restore_best_weights: bool,
     start_from_epoch: usize,
     wait: usize,
-    best_weights: Option<Vec<Tensor>>,
+    best_weights: Option<Arc<Vec<Tensor>>>,
 }
 
 impl Default for EarlyStopping {
@@ -103,7 +107,7 @@ impl Callback for EarlyStopping {
         let better = self.monitor.take_better(value)?;
         if better {
             if self.restore_best_weights {
-                self.best_weights = Some(training.weights()?);
+                self.best_weights = Some(Arc::new(training.weights()?));
             }
             if self.baseline.is_none() || self.monitor.improves(value, self.baseline)? {
                 self.wait = 0;
@@ -114,7 +118,23 @@ impl Callback for EarlyStopping {
         Ok(())
     }
 
+    fn state(&self) -> Option<CallbackState> {
+        let numbers = json!({ "wait": self.wait, "best": self.monitor.best.map(f64::to_bits) });
+        let arrays = self.best_weights.clone().unwrap_or_default();
+        Some(CallbackState { arrays, ..CallbackState::new("EarlyStopping", numbers) })
+    }
+
+    fn restore(&mut self, state: CallbackState) -> Result<()> {
+        (self.wait, self.monitor.best) = (state.whole("wait")?, state.bits("best")?);
+        self.best_weights = (!state.arrays.is_empty()).then_some(state.arrays);
+        Ok(())
+    }
+
     fn on_train_end(&mut self, training: &mut Training<'_>) -> Result<()> {
+        // A training that was cancelled may go on: it keeps the weights that its optimizer works on.
+        if training.is_cancelled() {
+            return Ok(());
+        }
         self.best_weights.take().map_or(Ok(()), |weights| training.set_weights(&weights))
     }
 }

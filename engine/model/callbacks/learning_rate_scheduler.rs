@@ -37,6 +37,11 @@ impl Callback for LearningRateScheduler {
         training.set_learning_rate(rate)
     }
 
+    /// The rate of the epoch is set already.
+    fn on_epoch_resume(&mut self, _epoch: usize, _done: usize, _training: &mut Training<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn on_epoch_end(&mut self, _epoch: usize, logs: &mut Logs, training: &mut Training<'_>) -> Result<()> {
         logs.insert("learning_rate", training.learning_rate()?);
         Ok(())

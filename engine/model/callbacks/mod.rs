@@ -29,6 +29,7 @@ pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use tensor_board::TensorBoard;
 pub use terminate_on_nan::TerminateOnNaN;
 
+use super::checkpoint::CallbackState;
 use super::history::Logs;
 use super::training::Training;
 use crate::error::Result;
@@ -73,6 +74,28 @@ pub trait Callback: Send {
     /// # Errors
     /// Any error ends the training.
     fn on_epoch_begin(&mut self, _epoch: usize, _training: &mut Training<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Instead of [`Callback::on_epoch_begin`], where a training goes on within epoch `epoch`, `done` of whose steps were
+    /// done in another run.
+    ///
+    /// # Errors
+    /// Any error ends the training.
+    fn on_epoch_resume(&mut self, epoch: usize, _done: usize, training: &mut Training<'_>) -> Result<()> {
+        self.on_epoch_begin(epoch, training)
+    }
+
+    /// What the callback has gathered, to be saved with the model. `None`, the default, is nothing.
+    fn state(&self) -> Option<CallbackState> {
+        None
+    }
+
+    /// Goes on from what [`Callback::state`] gave in the run before; called after [`Callback::on_train_begin`].
+    ///
+    /// # Errors
+    /// If it is no such state.
+    fn restore(&mut self, _state: CallbackState) -> Result<()> {
         Ok(())
     }
 

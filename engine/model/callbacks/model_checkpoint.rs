@@ -1,10 +1,12 @@
 use std::path::Path;
 
+use serde_json::json;
+
 use super::Callback;
 use super::file_name::fill;
 use super::monitor::{Mode, Monitor};
 use crate::error::{Error, Result};
-use crate::model::{Logs, Training};
+use crate::model::{CallbackState, Logs, Training};
 
 /// When a [`ModelCheckpoint`] saves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,7 @@ impl ModelCheckpoint {
                 return Ok(());
             }
         }
+        training.keep_state(self.state());
         let path = Path::new(&path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| {
@@ -127,6 +130,21 @@ impl Callback for ModelCheckpoint {
 
     fn on_epoch_begin(&mut self, epoch: usize, _training: &mut Training<'_>) -> Result<()> {
         (self.epoch, self.counted) = (epoch, 0);
+        Ok(())
+    }
+
+    fn on_epoch_resume(&mut self, epoch: usize, done: usize, _training: &mut Training<'_>) -> Result<()> {
+        (self.epoch, self.counted) = (epoch, done);
+        Ok(())
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        let numbers = json!({ "waited": self.waited, "best": self.monitor.best.map(f64::to_bits) });
+        Some(CallbackState::new("ModelCheckpoint", numbers))
+    }
+
+    fn restore(&mut self, state: CallbackState) -> Result<()> {
+        (self.waited, self.monitor.best) = (state.whole("waited")?, state.bits("best")?);
         Ok(())
     }
 

@@ -1,7 +1,9 @@
+use serde_json::json;
+
 use super::Callback;
 use super::monitor::{Mode, Monitor};
 use crate::error::{Error, Result};
-use crate::model::{Logs, Training};
+use crate::model::{CallbackState, Logs, Training};
 
 /// Lowers the learning rate when a value has stopped getting better, and logs it as `learning_rate`.
 ///
@@ -95,6 +97,18 @@ impl Callback for ReduceLROnPlateau {
             return Ok(());
         }
         Err(Error::argument("ReduceLROnPlateau", "factor", self.factor, "a number above 0 and below 1"))
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        let best = self.monitor.best.map(f64::to_bits);
+        let numbers = json!({ "wait": self.wait, "resting": self.resting, "best": best });
+        Some(CallbackState::new("ReduceLROnPlateau", numbers))
+    }
+
+    fn restore(&mut self, state: CallbackState) -> Result<()> {
+        (self.wait, self.resting) = (state.whole("wait")?, state.whole("resting")?);
+        self.monitor.best = state.bits("best")?;
+        Ok(())
     }
 
     fn on_epoch_end(&mut self, _epoch: usize, logs: &mut Logs, training: &mut Training<'_>) -> Result<()> {

@@ -140,6 +140,12 @@ impl Callback for TensorBoard {
         Ok(())
     }
 
+    fn on_epoch_resume(&mut self, epoch: usize, done: usize, training: &mut Training<'_>) -> Result<()> {
+        self.on_epoch_begin(epoch, training)?;
+        (self.done, self.before) = (done, self.before.saturating_sub(done as u64));
+        Ok(())
+    }
+
     fn next_batch(&self) -> Option<usize> {
         (self.update_freq > 0).then(|| self.update_freq - self.done % self.update_freq)
     }

@@ -97,12 +97,13 @@ fn optimizer(config: Option<&Value>) -> Result<Box<dyn Optimizer>> {
         Some(Value::Object(object)) => {
             let mut object = object.clone();
             // tf.keras registers its own under "Custom>Adam".
-            if let Some(class) = object.get("class_name").and_then(Value::as_str) {
-                let class = class.rsplit('>').next().unwrap_or(class);
-                object.insert("class_name".into(), json!(class));
-            }
+            let class = object.get("class_name").and_then(Value::as_str).unwrap_or_default();
+            let class = class.rsplit('>').next().unwrap_or(class).to_string();
+            object.insert("class_name".into(), json!(class));
             if let Some(options) = object.get_mut("config").and_then(Value::as_object_mut) {
-                options.retain(|key, _| !RUNTIME.contains(&key.as_str()));
+                options.retain(|key, value| {
+                    !RUNTIME.contains(&key.as_str()) && !is_no_decay(&class, key, value)
+                });
             }
             optimizers::from_config(&Value::Object(object))
         }
@@ -112,6 +113,12 @@ fn optimizer(config: Option<&Value>) -> Result<Box<dyn Optimizer>> {
             Err(Error::argument(PLACE, "optimizer", other, "a name, or an object with class_name and config"))
         }
     }
+}
+
+/// Whether an option is a decay of Keras 2 under which Keras 3 does the same: none, or the constant of Nadam.
+fn is_no_decay(class: &str, key: &str, value: &Value) -> bool {
+    let same = if class == "Nadam" { 0.004 } else { 0.0 };
+    key == "decay" && (value.as_f64() == Some(0.0) || value.as_f64() == Some(same))
 }
 
 /// A setting for each output: given once, in order, or by the outputs' names.

@@ -6,10 +6,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::older::{check_new, older, older_settings};
 use super::places::places;
+use super::state::Order;
 use crate::error::{Error, Result};
 use crate::formats::hdf5::{File, Group, Storage};
 use crate::formats::keras_archive::{self, Archive};
+use crate::formats::keras_shards;
 use crate::formats::keras_variables::{self, Variables};
 use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
@@ -76,12 +79,20 @@ impl Model {
     }
 
     fn load_archive(path: &Path) -> Result<Self> {
-        let archive = keras_archive::read(path)?;
-        let mut model = Self::from_config(&archive.config).map_err(|error| in_file(path, &error))?;
+        let mut archive = keras_archive::read(path)?;
+        // tf_keras names modules in `.keras` files, but means its own functions.
+        if archive.metadata["keras_version"].as_str().is_some_and(|version| version.starts_with("2."))
+            && let Some(config) = archive.config.as_object_mut()
+        {
+            config.remove("module");
+        }
         let file = File::from_bytes(path, archive.weights)?;
-        model.take_variables(&file)?;
+        let mut model =
+            Self::of_at_most(&archive.config, file.most_numbers()).map_err(|error| in_file(path, &error))?;
+        model.take_variables(std::slice::from_ref(&file))?;
         let state = keras_variables::read(&file, "optimizer/vars")?;
-        model.restore(path, state, archive.training.as_ref())?;
+        model.restore(path, (state, Order::ByWeight), archive.training.as_ref())?;
+        archive.training.map_or(Ok(()), |training| model.take_standing(&file, &training))?;
         Ok(model)
     }
 
@@ -99,14 +110,17 @@ impl Model {
         if let Some(training) = text("training_config")? {
             config["compile_config"] = training;
         }
-        let mut model = Self::from_config(&config).map_err(|error| in_file(path, &error))?;
+        let mut model =
+            Self::of_at_most(&config, file.most_numbers()).map_err(|error| in_file(path, &error))?;
         let layers = keras_weights::read_from(&file)?;
         model.take_layers(path, layers)?;
         if file.has_group(OPTIMIZER) {
             let state = keras_weights::read_group(&file, "", OPTIMIZER.to_string())?;
+            let order = state.weights.first().map_or(Order::ByWeight, |(name, _)| Order::of(name));
             let state = state.weights.into_iter().map(|(_, tensor)| tensor).collect();
-            model.restore(path, state, text(TRAINING)?.as_ref())?;
+            model.restore(path, (state, order), text(TRAINING)?.as_ref())?;
         }
+        text(TRAINING)?.map_or(Ok(()), |training| model.take_standing(&file, &training))?;
         Ok(model)
     }
 
@@ -133,11 +147,13 @@ impl Model {
 
     fn save_archive(&mut self, path: &Path) -> Result<()> {
         let (config, weights) = (self.config()?, self.get_weights()?);
+        check_new(&config)?;
         let mut variables = self.variables(&weights);
-        if let Some(state) = self.optimizer_state()? {
-            let name = self.optimizer_name();
-            variables.push(Variables { path: "optimizer/vars".into(), name, arrays: state });
+        if let Some(state) = self.optimizer_state(Order::ByWeight)? {
+            let name = self.optimizer_class().to_lowercase();
+            variables.push(Variables { path: "optimizer/vars".into(), name, arrays: state.keras3() });
         }
+        variables.extend(self.training_arrays()?);
         let weights = keras_variables::tree(&variables)?.into_bytes(path)?;
         let metadata = json!({ "keras_version": KERAS_VERSION, "date_saved": "" });
         keras_archive::write(
@@ -150,27 +166,25 @@ impl Model {
         let mut config = self.config()?;
         let compile =
             config.as_object_mut().and_then(|config| config.remove("compile_config")).unwrap_or_default();
-        older(&mut config);
+        older(&mut config)?;
         let weights = self.get_weights()?;
         let mut root = Group::default();
         root.set_text("backend", "tensorflow");
         root.set_text("keras_version", keras_weights::KERAS_VERSION);
         root.set_text("model_config", &config.to_string());
         root.set_text(TRAINING, &self.training_state().to_string());
+        keras_variables::fill(&mut root, &self.training_arrays()?)?;
         keras_weights::fill(root.group("model_weights")?, &self.named_layers(weights))?;
-        if let Some(state) = self.optimizer_state()? {
-            let mut training = compile;
-            if let Some(settings) = training.as_object_mut() {
-                let optimizer = settings.remove("optimizer").unwrap_or_default();
-                settings.insert("optimizer_config".into(), optimizer);
-            }
+        let mut training = compile;
+        let order = older_settings(&mut training);
+        if let Some(state) = self.optimizer_state(order)? {
             root.set_text("training_config", &training.to_string());
             let group = root.group(OPTIMIZER)?;
-            let names: Vec<String> =
-                (0..state.len()).map(|i| format!("{}/{i}", self.optimizer_name())).collect();
+            let arrays = state.keras2(self.optimizer_class(), order);
+            let names: Vec<String> = arrays.iter().map(|(name, _)| name.clone()).collect();
             group.set_list("weight_names", &names);
-            for (name, array) in names.iter().zip(state) {
-                group.insert(name, array, Storage::Contiguous)?;
+            for (name, array) in arrays {
+                group.insert(&name, array, Storage::Contiguous)?;
             }
         }
         root.write(path)
@@ -187,6 +201,27 @@ impl Model {
         self.write_weights(path, weights)
     }
 
+    /// Writes all weights as Keras's sharded ones: to `path`, which ends in `.weights.json`, and to files beside it, each of
+    /// arrays of at most `max_shard_size` bytes, unless one alone is larger.
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("model.weights.json");
+    /// let mut model = Sequential::new().add(Dense::new(100)).add(Dense::new(3));
+    /// model.build(&[20])?;
+    /// model.save_weights_sharded(&path, 5 << 10)?;
+    /// model.load_weights(&path)?;
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the name ends otherwise, the model is not built yet, or a file cannot be written.
+    pub fn save_weights_sharded(&mut self, path: impl AsRef<Path>, max_shard_size: usize) -> Result<()> {
+        let weights = self.get_weights()?;
+        keras_shards::write(path, &self.variables(&weights), max_shard_size)
+    }
+
     /// Writes `weights`, which are this model's.
     pub(in crate::model) fn write_weights(&self, path: impl AsRef<Path>, weights: Vec<Tensor>) -> Result<()> {
         let path = path.as_ref();
@@ -200,8 +235,8 @@ impl Model {
     }
 
     /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`,
-    /// or `.keras`, whose layers are matched in order, those without weights left out, as in Keras; or `.safetensors` or
-    /// `.npz`, matched by name.
+    /// `.keras`, or the `.weights.json` of sharded weights, whose layers are matched in order, those without weights left
+    /// out, as in Keras; or `.safetensors` or `.npz`, matched by name.
     ///
     /// # Errors
     /// If the model is not built yet, the file is missing or damaged, or holds the weights of another model:
@@ -212,6 +247,9 @@ impl Model {
         if let Some(format) = NamedArrays::of(path) {
             return self.read_named(format, path);
         }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+            return self.take_variables(&keras_shards::open(path)?);
+        }
         let mut start = [0; 4];
         let is_zip =
             fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == ZIP;
@@ -221,7 +259,7 @@ impl Model {
             File::open(path)?
         };
         if file.has_group("layers") || file.has_group(OLD_LAYERS) {
-            return self.take_variables(&file);
+            return self.take_variables(std::slice::from_ref(&file));
         }
         self.take_layers(path, keras_weights::read_from(&file)?)
     }
@@ -260,17 +298,18 @@ impl Model {
         self.built.iter().map(|built| first(built.weights.len())).collect()
     }
 
-    /// Takes all weights from a file in the layout of `.weights.h5`.
-    fn take_variables(&mut self, file: &File) -> Result<()> {
+    /// Takes all weights from files in the layout of `.weights.h5`.
+    fn take_variables(&mut self, files: &[File]) -> Result<()> {
         self.check_built("load_weights")?;
         let mut weights = self.get_weights()?;
         let firsts = self.first_weights();
         for place in places(self) {
-            let path = match file.has_group("layers") {
-                true => place.path.clone(),
-                false => place.path.replacen("layers", OLD_LAYERS, 1),
+            let path = match files.iter().any(|file| file.has_group(OLD_LAYERS)) {
+                false => place.path.clone(),
+                true => place.path.replacen("layers", OLD_LAYERS, 1),
             };
-            let found = keras_variables::read(file, &path)?;
+            let found = keras_variables::read_all(files, &path)?;
+            let file = files.first().map_or(Path::new(""), File::path);
             let layer = self.layers[place.layer].place();
             if found.len() != place.weights.len() {
                 let problem = format!(
@@ -278,11 +317,11 @@ impl Model {
                     found.len(),
                     place.weights.len()
                 );
-                return Err(Error::file(file.path(), problem, REMEDY));
+                return Err(Error::file(file, problem, REMEDY));
             }
             for (number, tensor) in place.weights.zip(found) {
                 let own = &mut weights[firsts[place.layer] + number];
-                check_shape(file.path(), &layer, &format!("{path}/{number}"), (tensor.shape(), own.shape()))?;
+                check_shape(file, &layer, &format!("{path}/{number}"), (tensor.shape(), own.shape()))?;
                 *own = tensor;
             }
         }
@@ -345,16 +384,4 @@ fn parse(path: &Path, what: &str, text: &[u8]) -> Result<Value> {
 /// An error of a config, with the file that it is in.
 fn in_file(path: &Path, error: &Error) -> Error {
     Error::file(path, error, "change the model in Keras, or build it in gradus and load the weights alone")
-}
-
-/// The config in the words that Keras 2 knows, too.
-fn older(config: &mut Value) {
-    let Some(layers) = config["config"]["layers"].as_array_mut() else { return };
-    for layer in layers.iter_mut().filter(|layer| layer["class_name"] == "InputLayer") {
-        if let Some(options) = layer["config"].as_object_mut()
-            && let Some(shape) = options.remove("batch_shape")
-        {
-            options.insert("batch_input_shape".into(), shape);
-        }
-    }
 }

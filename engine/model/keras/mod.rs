@@ -6,14 +6,19 @@ mod compile;
 #[cfg(feature = "hdf5")]
 mod files;
 #[cfg(feature = "hdf5")]
+mod older;
+#[cfg(feature = "hdf5")]
 mod places;
 mod read;
+#[cfg(feature = "hdf5")]
+mod standing;
 #[cfg(feature = "hdf5")]
 mod state;
 mod write;
 
 use serde_json::Value;
 
+use super::build::MOST_ELEMENTS;
 use super::network::Model;
 use crate::error::Result;
 
@@ -34,7 +39,12 @@ impl Model {
     /// # Errors
     /// If a layer, an option, a loss, a metric or an optimizer is none that gradus has: it is named.
     pub fn from_config(config: &Value) -> Result<Self> {
-        let mut model = read::model(config)?;
+        Self::of_at_most(config, MOST_ELEMENTS)
+    }
+
+    /// The model of a config, whose weights are at most `most` numbers.
+    fn of_at_most(config: &Value, most: usize) -> Result<Self> {
+        let mut model = read::model(config, most)?;
         if let Some(compile) = config.get("compile_config").filter(|compile| !compile.is_null()) {
             model.compile_from_config(compile)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::layers::{self, Layer};
@@ -13,15 +13,15 @@ const PLACE: &str = "Keras config";
 /// The argument of a recurrent layer's call that holds its first states.
 const STATES: &str = "initial_state";
 
-/// The model that `config` describes.
-pub(super) fn model(config: &Value) -> Result<Model> {
+/// The model that `config` describes, whose weights are at most `most` numbers.
+pub(super) fn model(config: &Value, most: usize) -> Result<Model> {
     let class = config.get("class_name").and_then(Value::as_str).unwrap_or_default();
     let body = config.get("config").unwrap_or(&Value::Null);
     // Keras 3 names the module of everything, Keras 2 of nothing.
     let old = config.get("module").is_none();
     match class {
-        "Sequential" => sequential(body, old),
-        "Functional" | "Model" => functional(body, old),
+        "Sequential" => sequential(body, old, most),
+        "Functional" | "Model" => functional(body, old, most),
         _ => {
             let found = if class.is_empty() { "absent".to_string() } else { format!("{class:?}") };
             Err(Error::argument(
@@ -34,7 +34,7 @@ pub(super) fn model(config: &Value) -> Result<Model> {
     }
 }
 
-fn sequential(body: &Value, old: bool) -> Result<Model> {
+fn sequential(body: &Value, old: bool, most: usize) -> Result<Model> {
     // Before Keras 2.2.3 the layers stood alone.
     let layers = body.as_array().or_else(|| body.get("layers").and_then(Value::as_array));
     let layers = layers.ok_or_else(|| Error::argument(PLACE, "layers", "absent", "a list of layers"))?;
@@ -51,6 +51,7 @@ fn sequential(body: &Value, old: bool) -> Result<Model> {
     if let Some(name) = body.get("name").and_then(Value::as_str) {
         model = model.name(name);
     }
+    model.most = most;
     if let Some(shape) = shape {
         model = model.input_shape(&shape);
         model.build(&shape)?;
@@ -69,18 +70,18 @@ fn layer(entry: &Value, old: bool) -> Result<Box<dyn Layer>> {
         config["name"] = name.clone();
     }
     if old {
-        modernise(class_name(entry), &mut config)?;
+        modernise(class_name(entry), &mut config);
     }
     layers::from_config(class_name(entry), &config)
 }
 
 /// Keras 2's options in Keras 3's words.
-fn modernise(class: &str, config: &mut Value) -> Result<()> {
-    let Some(options) = config.as_object_mut() else { return Ok(()) };
+fn modernise(class: &str, config: &mut Value) {
+    let Some(options) = config.as_object_mut() else { return };
     for inner in ["layer", "backward_layer"] {
         if let Some(layer) = options.get_mut(inner).filter(|layer| layer.is_object()) {
             let class = class_name(layer).to_string();
-            modernise(&class, &mut layer["config"])?;
+            modernise(&class, &mut layer["config"]);
         }
     }
     let nothing: &[&str] = match class {
@@ -102,19 +103,12 @@ fn modernise(class: &str, config: &mut Value) -> Result<()> {
     {
         options.insert("negative_slope".into(), slope);
     }
-    hard_sigmoid(class, options)
-}
-
-/// The same name meant another function in Keras 2.
-fn hard_sigmoid(class: &str, options: &Map<String, Value>) -> Result<()> {
-    for key in ["activation", "recurrent_activation"] {
-        if options.get(key).is_some_and(|value| value == "hard_sigmoid") {
-            let found = "\"hard_sigmoid\" of Keras 2, which is min(max(0.2 x + 0.5, 0), 1)";
-            let expected = "another function: Keras 3's hard_sigmoid, which gradus has, is relu6(x + 3) / 6";
-            return Err(Error::argument(format!("config of {class}"), key, found, expected));
+    // The same name meant another function.
+    for (key, value) in options.iter_mut() {
+        if key.ends_with("activation") && value == "hard_sigmoid" {
+            *value = json!("keras2_hard_sigmoid");
         }
     }
-    Ok(())
 }
 
 /// The shape of a sample that a layer declares: `batch_shape` in Keras 3, `batch_input_shape` before.
@@ -151,7 +145,7 @@ struct Node {
     inputs: Vec<History>,
 }
 
-fn functional(body: &Value, old: bool) -> Result<Model> {
+fn functional(body: &Value, old: bool, most: usize) -> Result<Model> {
     let entries = body.get("layers").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| Error::argument(PLACE, "layers", "absent", "a list of layers"))?;
     let (mut symbols, mut layers, mut nodes) = (Symbols::new(), HashMap::new(), Vec::new());
@@ -171,7 +165,9 @@ fn functional(body: &Value, old: bool) -> Result<Model> {
     }
     call_all(nodes, &layers, &mut symbols)?;
     let [inputs, outputs] = ["input_layers", "output_layers"].map(|key| ends(body, key, &symbols));
-    let model = Model::new(&inputs?, &outputs?)?;
+    let (inputs, outputs) = (inputs?, outputs?);
+    let [inputs, outputs]: [Vec<&Symbol>; 2] = [inputs.iter().collect(), outputs.iter().collect()];
+    let model = Model::of(&inputs, &outputs, most)?;
     Ok(match body.get("name").and_then(Value::as_str) {
         Some(name) => model.name(name),
         None => model,

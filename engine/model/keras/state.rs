@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::graph::{Parameter, SEGMENT};
@@ -11,48 +11,86 @@ use crate::model::network::Model;
 use crate::tensor::Tensor;
 use crate::train::optimizers;
 
+/// In which order a file has the slots of an optimizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// All of the first weight, all of the second, …
+    ByWeight,
+    /// The first of all weights, the second of all, …: as TensorFlow before 2.11.
+    BySlot,
+}
+
+/// What an optimizer remembers.
+pub(super) struct State {
+    step: Tensor,
+    /// Unless a schedule gives it.
+    rate: Option<Tensor>,
+    slots: Vec<Tensor>,
+    /// Numbers that follow from the step, which Keras keeps nevertheless.
+    last: Vec<Tensor>,
+}
+
+impl State {
+    /// All arrays in Keras 3's order.
+    pub fn keras3(self) -> Vec<Tensor> {
+        let first = std::iter::once(self.step).chain(self.rate);
+        first.chain(self.slots).chain(self.last).collect()
+    }
+
+    /// All arrays in Keras 2's order, with names. The newer of its optimizers keep no rate and no last numbers.
+    pub fn keras2(self, class: &str, order: Order) -> Vec<(String, Tensor)> {
+        let last = if order == Order::BySlot { self.last } else { Vec::new() };
+        let first = if order == Order::BySlot { ITERATIONS } else { "iteration:0" };
+        let arrays = std::iter::once(self.step).chain(last).chain(self.slots).enumerate();
+        let name = |number| if number == 0 { first.to_string() } else { format!("{number}:0") };
+        arrays.map(|(number, array)| (format!("{class}/{}", name(number)), array)).collect()
+    }
+}
+
+/// What optimizers of TensorFlow before 2.11 call the number of steps.
+const ITERATIONS: &str = "iter:0";
+
+impl Order {
+    /// The order in a file whose first array is called `name`.
+    pub fn of(name: &str) -> Self {
+        if name.rsplit('/').next() == Some(ITERATIONS) { Self::BySlot } else { Self::ByWeight }
+    }
+}
+
 impl Model {
-    /// The optimizer's class in small letters, as Keras names it.
-    pub(super) fn optimizer_name(&self) -> String {
+    /// The optimizer's class, as Keras names it.
+    pub(super) fn optimizer_class(&self) -> &'static str {
         let optimizer = self.compiled.as_ref().and_then(|compiled| compiled.optimizer("save").ok());
-        optimizer.map_or(String::new(), |optimizer| optimizer.class_name().to_lowercase())
+        optimizer.map_or("", |optimizer| optimizer.class_name())
     }
 
-    /// Where the training stands, which Keras has no place for.
-    pub(super) fn training_state(&self) -> Value {
-        json!({ "seed": self.seed, "step": self.step, "epoch": self.epoch })
-    }
-
-    /// The optimizer's variables in Keras's order: the number of steps, the learning rate unless a schedule gives it, and,
-    /// once it has stepped, for each weight all that is remembered of it. `None` if the model has not one optimizer.
-    pub(super) fn optimizer_state(&mut self) -> Result<Option<Vec<Tensor>>> {
+    /// What the optimizer remembers. `None` if the model has not one optimizer.
+    pub(super) fn optimizer_state(&mut self, order: Order) -> Result<Option<State>> {
         let Some(compiled) = &self.compiled else { return Ok(None) };
         let Ok(optimizer) = compiled.optimizer("save") else { return Ok(None) };
-        let mut state = vec![Tensor::u32(&[], vec![self.step as u32])?];
-        if optimizers::config(optimizer)["config"]["learning_rate"].is_number() {
-            state.push(Tensor::f32(&[], vec![optimizer.base().learning_rate(self.step) as f32])?);
-        }
+        let step = Tensor::u32(&[], vec![self.step as u32])?;
+        let config = &optimizers::config(optimizer)["config"];
+        let rate = config["learning_rate"].is_number().then(|| optimizer.base().learning_rate(self.step));
+        let rate = rate.map(|rate| Tensor::f32(&[], vec![rate as f32])).transpose()?;
+        let mut state = State { step, rate, slots: Vec::new(), last: Vec::new() };
         if self.step == 0 && self.remembered.is_none() {
             return Ok(Some(state));
         }
-        let every =
-            optimizers::config(optimizer)["config"]["gradient_accumulation_steps"].as_u64().unwrap_or(1);
+        let every = config["gradient_accumulation_steps"].as_u64().unwrap_or(1);
         let last = optimizer.remembered(self.step / every.max(1));
-        let order = self.slot_order()?;
+        state.last = last.into_iter().map(|number| Tensor::f32(&[], vec![number])).collect::<Result<_>>()?;
+        let slots = self.slot_order(order)?;
         let arenas = pollster::block_on(self.slot_arenas())?;
-        for (parameter, slot) in order {
+        for (parameter, slot) in slots {
             let values = &arenas[slot][parameter.offset..][..parameter.len()];
-            state.push(Tensor::f32(&parameter.shape, values.to_vec())?);
-        }
-        for number in last {
-            state.push(Tensor::f32(&[], vec![number])?);
+            state.slots.push(Tensor::f32(&parameter.shape, values.to_vec())?);
         }
         Ok(Some(state))
     }
 
     /// Which slot of which weight each of the optimizer's arrays is: the averages of all weights come first, then the
-    /// gradients gathered, then the rule's own, weight by weight.
-    fn slot_order(&self) -> Result<Vec<(Parameter, usize)>> {
+    /// gradients gathered, then the rule's own.
+    fn slot_order(&self, order: Order) -> Result<Vec<(Parameter, usize)>> {
         let optimizer = self.compiled("save")?.optimizer("save")?;
         let own = optimizer.slots().len();
         let all = optimizers::slots(optimizer).len();
@@ -62,7 +100,13 @@ impl Model {
         let common = (own..all).rev().flat_map(whole);
         let each =
             parameters.iter().flat_map(|parameter| (0..own).map(move |slot| (parameter.clone(), slot)));
-        Ok(common.chain(each).collect())
+        let kept = each.filter(|(parameter, slot)| optimizer.keeps(*slot, parameter));
+        let mut kept: Vec<(Parameter, usize)> = kept.collect();
+        // Ftrl alone went weight by weight before, too.
+        if order == Order::BySlot && optimizer.class_name() != "Ftrl" {
+            kept.sort_by_key(|(_, slot)| *slot);
+        }
+        Ok(common.chain(kept).collect())
     }
 
     /// Lets the optimizer go on from `state`, which [`Model::optimizer_state`] or Keras has given, at the step that it says,
@@ -70,7 +114,7 @@ impl Model {
     pub(super) fn restore(
         &mut self,
         path: &Path,
-        state: Vec<Tensor>,
+        (state, order): (Vec<Tensor>, Order),
         training: Option<&Value>,
     ) -> Result<()> {
         if self.compiled.is_none() || state.is_empty() {
@@ -80,7 +124,7 @@ impl Model {
             state.into_iter().partition(|t| t.shape().is_empty());
         let step = scalars.first().map_or(0.0, |step| step.to_f32()[0]);
         if !arrays.is_empty() {
-            self.remembered = Some(self.arenas_of(path, &arrays)?);
+            self.remembered = Some(self.arenas_of(path, &arrays, order)?);
         }
         let number = |key: &str| training.and_then(|training| training.get(key)).and_then(Value::as_u64);
         self.step = number("step").unwrap_or(step as u64);
@@ -90,13 +134,13 @@ impl Model {
     }
 
     /// The optimizer's slots filled from `arrays`.
-    fn arenas_of(&self, path: &Path, arrays: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let (order, layout) = (self.slot_order()?, self.layout()?);
+    fn arenas_of(&self, path: &Path, arrays: &[Tensor], order: Order) -> Result<Vec<Vec<f32>>> {
+        let (order, layout) = (self.slot_order(order)?, self.layout()?);
         let remedy = "load the weights alone: build the model in gradus and call `load_weights`";
         if order.len() != arrays.len() {
             let problem = format!(
                 "{} remembers {} arrays, gradus's {}",
-                self.optimizer_name(),
+                self.optimizer_class(),
                 arrays.len(),
                 order.len()
             );

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn every_function_has_its_name_and_two_curves() -> anyhow::Result<()> {
         let all: Vec<ActivationFunction> = ActivationFunction::all().collect();
-        assert_eq!(all.len(), 29);
+        assert_eq!(all.len(), 30);
         let svg = draw("All", &all)?.svg()?;
         let document = roxmltree::Document::parse(&svg)?;
         for function in all {
@@ -168,7 +168,7 @@ mod tests {
         let curves = document.descendants().filter(|node| {
             node.attribute("points").is_some_and(|points| points.split(' ').count() == POINTS)
         });
-        assert_eq!(curves.count(), 2 * 29);
+        assert_eq!(curves.count(), 2 * 30);
         Ok(())
     }
 

@@ -134,6 +134,11 @@ pub trait Optimizer: Send + Sync + Debug {
         Vec::new()
     }
 
+    /// Whether Keras keeps slot number `slot` of `parameter`: by default all of each.
+    fn keeps(&self, _slot: usize, _parameter: &Parameter) -> bool {
+        true
+    }
+
     /// Numbers that Keras keeps behind the slots after `update` updates; here they follow from `update` alone.
     fn remembered(&self, _update: u64) -> Vec<f32> {
         Vec::new()

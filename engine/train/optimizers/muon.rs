@@ -271,6 +271,11 @@ impl Optimizer for Muon {
         vec![Slot::new("momentum"), Slot::new("velocity")]
     }
 
+    /// Velocities are AdamW's alone.
+    fn keeps(&self, slot: usize, parameter: &Parameter) -> bool {
+        slot == 0 || self.leaves(parameter)
+    }
+
     fn scalars(&self, update: u64, rate: f64) -> Vec<(&'static str, f32)> {
         let [one, two] = [self.adam_beta_1, self.adam_beta_2].map(|beta| 1.0 - beta.powf(update as f64));
         vec![("adam_step_size", (rate * self.adam_lr_ratio * two.sqrt() / one) as f32)]
