@@ -283,8 +283,8 @@ fn tf_keras_reads_what_gradus_writes() {
         let found = &found[what];
         assert!(found["error"].is_null(), "{what}: {}", found["error"]);
         check_predictions(what, &tensors(&found["predictions"]), &tensors(&case["predictions"]));
-        // AdamW is no optimizer of both, so that tf_keras reads the rest alone.
-        if what != "volumes.h5" {
+        // AdamW, RMSprop and Nadam are no optimizers of both, so that tf_keras reads the rest alone.
+        if !["volumes", "recurrent", "series.h5"].iter().any(|name| what.starts_with(name)) {
             check_losses(what, &numbers(&found["losses"]), &numbers(&case["losses"]));
         }
     }

@@ -195,7 +195,7 @@ def earlier(keras):
         layers.Dense(5, activation="tanh"),
         layers.Dense(1),
     ])
-    model.compile(keras.optimizers.legacy.Nadam(0.01, clipnorm=1.0), "mse")
+    model.compile(keras.optimizers.legacy.Adam(0.01, clipnorm=1.0), "mse")
     return model, [(4,)], [("values", 1)]
 
 

@@ -101,8 +101,9 @@ fn optimizer(config: Option<&Value>) -> Result<Box<dyn Optimizer>> {
             let class = class.rsplit('>').next().unwrap_or(class).to_string();
             object.insert("class_name".into(), json!(class));
             if let Some(options) = object.get_mut("config").and_then(Value::as_object_mut) {
+                // Without decay, Keras 2's optimizers do as Keras 3's.
                 options.retain(|key, value| {
-                    !RUNTIME.contains(&key.as_str()) && !is_no_decay(&class, key, value)
+                    !RUNTIME.contains(&key.as_str()) && (key != "decay" || value != 0.0)
                 });
             }
             optimizers::from_config(&Value::Object(object))
@@ -113,12 +114,6 @@ fn optimizer(config: Option<&Value>) -> Result<Box<dyn Optimizer>> {
             Err(Error::argument(PLACE, "optimizer", other, "a name, or an object with class_name and config"))
         }
     }
-}
-
-/// Whether an option is a decay of Keras 2 under which Keras 3 does the same: none, or the constant of Nadam.
-fn is_no_decay(class: &str, key: &str, value: &Value) -> bool {
-    let same = if class == "Nadam" { 0.004 } else { 0.0 };
-    key == "decay" && (value.as_f64() == Some(0.0) || value.as_f64() == Some(same))
 }
 
 /// A setting for each output: given once, in order, or by the outputs' names.

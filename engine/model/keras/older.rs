@@ -10,15 +10,14 @@ pub(super) const OLD_HARD_SIGMOID: &str = "keras2_hard_sigmoid";
 const HARD_SIGMOID: &str = "hard_sigmoid";
 
 const CLIPPING: [&str; 3] = ["clipnorm", "global_clipnorm", "clipvalue"];
-/// The optimizers of TensorFlow before 2.11, whose options Keras 3 knows too, with those of their own.
-const LEGACY: [(&str, &[&str]); 8] = [
+/// The optimizers of TensorFlow before 2.11, whose options Keras 3 knows too, with those of their own. Not its
+/// Nadam, whose momentum grows 250 times more slowly, nor its RMSprop, which adds epsilon outside the root.
+const LEGACY: [(&str, &[&str]); 6] = [
     ("SGD", &["momentum", "nesterov"]),
-    ("RMSprop", &["rho", "momentum", "epsilon", "centered"]),
     ("Adagrad", &["initial_accumulator_value", "epsilon"]),
     ("Adadelta", &["rho", "epsilon"]),
     ("Adam", &["beta_1", "beta_2", "epsilon", "amsgrad"]),
     ("Adamax", &["beta_1", "beta_2", "epsilon"]),
-    ("Nadam", &["beta_1", "beta_2", "epsilon"]),
     (
         "Ftrl",
         &[
