@@ -40,4 +40,5 @@ pub(crate) fn most_unpacked(packed: usize) -> usize {
 }
 
 /// What to do about a file that unpacks to more.
+#[cfg(feature = "hdf5")]
 pub(crate) const TRUST: &str = "copy or download it again; if you trust it, let GRADUS_MOST_UNPACKED name the number of bytes that it may take";

@@ -19,8 +19,9 @@ pub(super) struct BuiltLayer {
     pub values: Vec<Vec<f32>>,
 }
 
-/// The most numbers of which anything in a model may consist: a size beyond is a damaged file or a mistake.
-pub(super) const MOST_ELEMENTS: usize = 1 << 40;
+/// The most numbers of which anything in a model may consist: a size beyond is a damaged file or a mistake. In a browser, what
+/// its whole memory holds.
+pub(super) const MOST_ELEMENTS: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
 
 /// How many numbers have `shape`, if it is not absurdly many.
 pub(super) fn elements(shape: &[usize]) -> Option<usize> {

@@ -160,6 +160,7 @@ impl Training<'_> {
     }
 
     /// Lets the callback that is called save `state` with the model.
+    #[cfg(feature = "hdf5")]
     pub(super) fn keep_state(&mut self, state: Option<CallbackState>) {
         if let Some(kept) = self.states.get_mut(self.called) {
             *kept = state;

@@ -21,6 +21,7 @@ use super::{CONFIG, FINGERPRINT};
 use crate::error::{Error, Result};
 use crate::formats::onnx::{self, Array, Node, Numbers, Port, Size};
 use crate::layers::{self, Layer};
+use crate::model::build::MOST_ELEMENTS;
 use crate::model::{Input, Model, SharedLayer, Symbol};
 use crate::tensor::Tensor;
 use crate::train::config::snake_case;
@@ -37,7 +38,6 @@ const REMEDY: &str = "export another form of the model, or build it in gradus an
 const OLDEST: i64 = 7;
 /// No model has more; a file that says so was made to exhaust the stack or the memory.
 const MOST_NODES: usize = 2_000;
-const MOST_ELEMENTS: usize = 1 << 40;
 const MOST_AXES: usize = 8;
 
 impl Model {
