@@ -48,7 +48,7 @@ pub fn write(path: impl AsRef<Path>, layers: &[LayerWeights]) -> Result<()> {
 /// Puts `layers` into `root`.
 ///
 /// # Errors
-/// As [`write`], but for the file.
+/// As [`write()`], but for the file.
 pub fn fill(root: &mut Group, layers: &[LayerWeights]) -> Result<()> {
     let names: Vec<String> = layers.iter().map(|layer| layer.name.clone()).collect();
     check_distinct(&names)?;

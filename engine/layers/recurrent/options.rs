@@ -208,7 +208,7 @@ impl Recurrent {
     }
 
     /// Each batch starts from the states that the one before has left, sample by sample, for batches of up to
-    /// `batch_size` samples. [`Sequential::reset_states`](crate::Sequential::reset_states) sets them to zero.
+    /// `batch_size` samples. [`Model::reset_states`](crate::Model::reset_states) sets them to zero.
     /// Default: each batch starts from zeros.
     pub fn stateful(mut self, batch_size: usize) -> Self {
         self.stateful = Some(batch_size);
