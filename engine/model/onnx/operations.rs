@@ -60,6 +60,11 @@ impl Export<'_> {
             (Op::Slice { axes }, [x]) => self.slice(x, axes, [&from(0), shape]),
             (Op::Pad { axes }, [x]) => self.pad(x, axes, [&from(0), shape]),
             (Op::Concat { axis }, parts) => self.add("Concat", parts, &[("axis", int(*axis))]),
+            // Each sample has its own table.
+            (Op::Gather, [table, numbers]) if from(0)[0].batch => {
+                let numbers = self.reshape(numbers, &[from(1), vec![Dim::fixed(1)]].concat());
+                self.add("GatherND", &[table, &numbers], &[("batch_dims", Attribute::Int(1))])
+            }
             (Op::Gather, [table, numbers]) => self.add("Gather", &[table, numbers], &[]),
             (op, _) => return Err(self.refused(node, op)),
         })
