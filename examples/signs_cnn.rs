@@ -61,12 +61,12 @@ fn run(options: &Options) -> Result<()> {
     println!("Device: {}", model.describe_device()?);
     println!("{}", model.summary()?);
 
-    let history =
-        model.fit(train_x, train_y, fit_options(options, &model)?.validation_data(&test_x, &test_y))?;
+    let history = model.fit(train_x, train_y, fit_options(options)?.validation_data(&test_x, &test_y))?;
     if history.is_cancelled() {
-        let done = model.trained_epochs();
+        model.save(options.out.join("model.keras"))?;
+        let epoch = model.trained_epochs() + 1;
         bail!(
-            "interrupted after {done} epochs, which are in model.keras: go on with the same options and --resume"
+            "interrupted in epoch {epoch}; model.keras has all until then: go on with the same options and --resume"
         );
     }
     let test = model.evaluate(&test_x, &test_y, options.batch_size)?;
@@ -105,12 +105,12 @@ fn start(options: &Options, image: &[usize], classes: usize) -> Result<Model> {
 }
 
 /// Each epoch is saved and written down when it is over, and Ctrl-C ends the training.
-fn fit_options(options: &Options, model: &Model) -> Result<FitOptions> {
+fn fit_options(options: &Options) -> Result<FitOptions> {
     let history = CSVLogger::new(options.out.join("history.csv")).append(options.resume);
     let save = ModelCheckpoint::new(&options.out.join("model.keras").to_string_lossy());
     Ok(FitOptions::new()
         .epochs(options.epochs)
-        .initial_epoch(model.trained_epochs())
+        .resume(options.resume)
         .batch_size(options.batch_size)
         .callback(history)
         .callback(save)

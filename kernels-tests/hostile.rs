@@ -250,8 +250,8 @@ fn links_in_circles_and_to_other_files_are_no_data() {
     keras_weights::write(directory.path().join("outside.h5"), &[]).unwrap();
     let file = File::open(&path).unwrap();
     let start = Instant::now();
-    let around = format!("{}kernel", "dense/root/".repeat(100));
-    for name in ["dense/loop", "dense/one", "dense/outside", "dense/root", &around[..around.len() - 7]] {
+    let around = ["dense", "root"].repeat(100).join("/");
+    for name in ["dense/loop", "dense/one", "dense/outside", "dense/root", &around] {
         assert!(file.dataset(name).is_err(), "{name}");
     }
     assert!(keras_weights::read_from(&file).is_err());

@@ -100,17 +100,21 @@ fn wait_for(path: &Path, run: &mut Child) {
 #[test]
 fn an_interrupted_run_says_how_to_go_on() {
     let (_directory, at) = folder();
-    let mut run = fit(&at, "model.keras", &["--epochs", "1000000"]).spawn().unwrap();
-    wait_for(&at.join("model.keras"), &mut run);
+    // Nothing saves but the interruption, most likely within an epoch.
+    let more = ["--epochs", "1000000", "--save-every", "0", "--history", "parts.csv"];
+    let mut run = fit(&at, "model.keras", &more).spawn().unwrap();
+    wait_for(&at.join("parts.csv"), &mut run);
     assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
     let output = run.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(text.contains("Interrupted in epoch ") && text.trim_end().ends_with("--resume"), "{text}");
     let epochs = (Model::load(at.join("model.keras")).unwrap().trained_epochs() + 2).to_string();
-    done(fit(&at, "model.keras", &["--epochs", &epochs, "--resume"]));
-    done(fit(&at, "whole.keras", &["--epochs", &epochs]));
+    done(fit(&at, "model.keras", &["--epochs", &epochs, "--history", "parts.csv", "--resume"]));
+    done(fit(&at, "whole.keras", &["--epochs", &epochs, "--history", "whole.csv"]));
     assert_eq!(weights(at.join("model.keras")), weights(at.join("whole.keras")));
+    let history = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
+    assert_eq!(history("parts.csv"), history("whole.csv"));
 }
 
 /// Fails to save, names the file and the reason, and leaves the file as it was and nothing else.

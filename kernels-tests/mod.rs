@@ -3,6 +3,7 @@
 use crate::gpu::kernels;
 
 mod activations;
+mod choices;
 mod conv;
 mod custom_step;
 mod differences;

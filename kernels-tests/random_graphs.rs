@@ -1,27 +1,10 @@
 //! Random small graphs differentiate correctly: what single operations cannot show, their joints do.
 
+use super::choices::Choices;
 use super::differences::{check, shape};
 use crate::error::Result;
-use crate::graph::random::philox;
 use crate::graph::{Binary, Graph, NodeId, Reduction, Unary};
 use crate::tensor::{Dim, Shape};
-
-/// A small generator of its own, so that a failing graph can be made again from its seed.
-struct Choices {
-    seed: u32,
-    drawn: u32,
-}
-
-impl Choices {
-    fn below(&mut self, n: usize) -> usize {
-        self.drawn += 1;
-        philox([self.drawn, 0, 0, 0], [self.seed, 1])[0] as usize % n
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// Nodes of [B, 3] and [3, 3], to which every operation below returns.
 struct Builder<'a> {
@@ -42,16 +25,12 @@ impl Builder<'_> {
         let y = match self.choices.below(6) {
             0 => self.unary(x),
             1 => self.binary(x)?,
-            2 => self.graph.matmul(x, self.square, false, self.drawn_bit())?,
+            2 => self.graph.matmul(x, self.square, false, self.choices.is_odd())?,
             3 => self.gram(x)?,
             4 => self.reduction(x)?,
             _ => self.moved(x)?,
         };
         Ok(self.graph.unary(Unary::Tanh, y))
-    }
-
-    fn drawn_bit(&self) -> bool {
-        self.choices.drawn % 2 == 1
     }
 
     fn unary(&mut self, x: NodeId) -> NodeId {
@@ -99,7 +78,7 @@ impl Builder<'_> {
 }
 
 fn random_graph(graph: &mut Graph, leaves: &[NodeId], seed: u32) -> Result<NodeId> {
-    let choices = Choices { seed, drawn: 0 };
+    let choices = Choices::new(seed, 1);
     let first = graph.matmul(leaves[0], leaves[1], false, false)?;
     let mut builder = Builder { graph, choices, rows: vec![leaves[0], first], square: leaves[1] };
     for _ in 0..5 {

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::choices::Choices;
 use super::error_bounds::error_bounds;
 use super::harness::random;
 use super::programs::{FUSED, engine, run, run_cpu, steps};
@@ -12,7 +13,6 @@ use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
 use crate::gpu::Engine;
 use crate::graph::Graph;
-use crate::graph::random::philox;
 use crate::model::{Device, FitOptions, Model, Purpose};
 use crate::schedule::{Target, schedule};
 use crate::tensor::Tensor;
@@ -21,27 +21,6 @@ const BATCH: usize = 3;
 
 fn count() -> u32 {
     std::env::var("GRADUS_RANDOM_MODELS").map_or(25, |text| text.parse().expect("a number"))
-}
-
-/// A generator of its own, so that a model can be made again from its seed.
-struct Choices {
-    seed: u32,
-    drawn: u32,
-}
-
-impl Choices {
-    fn below(&mut self, n: usize) -> usize {
-        self.drawn += 1;
-        philox([self.drawn, 0, 0, 0], [self.seed, 2])[0] as usize % n
-    }
-
-    fn from(&mut self, low: usize, high: usize) -> usize {
-        low + self.below(high - low + 1)
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
 }
 
 const ACTIVATIONS: [&str; 8] = ["linear", "relu", "tanh", "sigmoid", "elu", "softplus", "gelu", "swish"];
@@ -56,7 +35,7 @@ struct Draft {
 impl Draft {
     /// Two to five random layers behind an input, and scores at the end.
     fn new(seed: u32) -> Self {
-        let mut choices = Choices { seed, drawn: 0 };
+        let mut choices = Choices::new(seed, 2);
         let rank = choices.from(1, 3);
         let shape = match rank {
             1 => vec![choices.from(1, 20)],

@@ -155,53 +155,38 @@ fn store(m: u32, n: u32, values: vec4<f32>) {
     store_element(m, n + 3u, values.w);
 }
 
+// Four elements in a row of memory lie in a row of the tile, or one below the other.
 fn fill_a(m0: u32, k0: u32, end: u32, thread: u32) {
+    let row = select(TILE_M / 4u, DEPTH / 4u, A_ALONG_K);
+    let stride = select(1u, PITCH_A, A_ALONG_K);
     for (var i = 0u; i < LOADS_A; i++) {
         let at = i * THREADS + thread;
-        if (A_ALONG_K) {
-            let m = at / (DEPTH / 4u);
-            let k = at % (DEPTH / 4u) * 4u;
-            let v = gather_a(m0 + m, k0 + k, end);
-            let to = k * PITCH_A + m;
-            tile_a[to] = v.x;
-            tile_a[to + PITCH_A] = v.y;
-            tile_a[to + 2u * PITCH_A] = v.z;
-            tile_a[to + 3u * PITCH_A] = v.w;
-        } else {
-            let m = at % (TILE_M / 4u) * 4u;
-            let k = at / (TILE_M / 4u);
-            let v = gather_a(m0 + m, k0 + k, end);
-            let to = k * PITCH_A + m;
-            tile_a[to] = v.x;
-            tile_a[to + 1u] = v.y;
-            tile_a[to + 2u] = v.z;
-            tile_a[to + 3u] = v.w;
-        }
+        let four = vec2(at % row * 4u, at / row);
+        let m = select(four.x, four.y, A_ALONG_K);
+        let k = select(four.y, four.x, A_ALONG_K);
+        let v = gather_a(m0 + m, k0 + k, end);
+        let to = k * PITCH_A + m;
+        tile_a[to] = v.x;
+        tile_a[to + stride] = v.y;
+        tile_a[to + 2u * stride] = v.z;
+        tile_a[to + 3u * stride] = v.w;
     }
 }
 
 fn fill_b(n0: u32, k0: u32, end: u32, thread: u32) {
+    let row = select(TILE_N / 4u, DEPTH / 4u, B_ALONG_K);
+    let stride = select(1u, PITCH_B, B_ALONG_K);
     for (var i = 0u; i < LOADS_B; i++) {
         let at = i * THREADS + thread;
-        if (B_ALONG_K) {
-            let n = at / (DEPTH / 4u);
-            let k = at % (DEPTH / 4u) * 4u;
-            let v = gather_b(n0 + n, k0 + k, end);
-            let to = k * PITCH_B + n;
-            tile_b[to] = v.x;
-            tile_b[to + PITCH_B] = v.y;
-            tile_b[to + 2u * PITCH_B] = v.z;
-            tile_b[to + 3u * PITCH_B] = v.w;
-        } else {
-            let n = at % (TILE_N / 4u) * 4u;
-            let k = at / (TILE_N / 4u);
-            let v = gather_b(n0 + n, k0 + k, end);
-            let to = k * PITCH_B + n;
-            tile_b[to] = v.x;
-            tile_b[to + 1u] = v.y;
-            tile_b[to + 2u] = v.z;
-            tile_b[to + 3u] = v.w;
-        }
+        let four = vec2(at % row * 4u, at / row);
+        let n = select(four.x, four.y, B_ALONG_K);
+        let k = select(four.y, four.x, B_ALONG_K);
+        let v = gather_b(n0 + n, k0 + k, end);
+        let to = k * PITCH_B + n;
+        tile_b[to] = v.x;
+        tile_b[to + stride] = v.y;
+        tile_b[to + 2u * stride] = v.z;
+        tile_b[to + 3u * stride] = v.w;
     }
 }
 

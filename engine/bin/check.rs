@@ -7,7 +7,7 @@ use clap::Args;
 use gradus::model::Against;
 use serde_json::json;
 
-use super::model::{DeviceName, ModelFile, made_up, read_all};
+use super::model::{DeviceName, ModelFile, read_or_make_up};
 use super::output::Output;
 
 /// Arguments of `gradus check`.
@@ -29,7 +29,7 @@ impl Check {
     /// Compares; a disagreement is a failure.
     pub fn run(&self) -> Result<Output> {
         let mut model = self.model.open_on(&self.device)?;
-        let x = if self.x.is_empty() { made_up(&model, self.batch)? } else { read_all(&self.x, 1.0)?.into() };
+        let x = read_or_make_up(&self.x, &model, self.batch)?;
         let check = model.check(x)?;
         let findings = check.findings.iter().map(|finding| {
             let against = match finding.against {

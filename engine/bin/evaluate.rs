@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::fit::Settings;
+use super::fit::{NO_LOSS, Settings};
 use super::model::{DeviceName, ModelFile, Samples, read_all};
 use super::output::{Output, logs};
 
@@ -31,7 +31,7 @@ impl Evaluate {
     pub fn run(&self) -> Result<Output> {
         let mut model = self.model.open_on(&self.device)?;
         if !self.settings.compile(&mut model)? {
-            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
+            bail!("{NO_LOSS}");
         }
         let found = model.evaluate(self.samples.read()?, read_all(&self.y, 1.0)?, self.batch_size)?;
         Ok(Output::new(found.to_string(), logs(&found)))

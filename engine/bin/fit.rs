@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use gradus::model::plot::history_charts;
-use gradus::{CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Training};
+use gradus::{
+    CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Tensors, Training,
+};
 use serde_json::{Value, json};
 
-use super::model::{DeviceName, ModelFile, Samples, read_all};
+use super::model::{DeviceName, ModelFile, Samples, read_all, read_or_make_up};
 use super::output::{Output, logs};
 
 /// What a model is trained for, where it differs from what the file says.
@@ -79,8 +81,8 @@ pub struct Fit {
     /// A page of HTML on the run: summary, curves, confusion matrices, filters, options, environment
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
-    /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all: with the optimizer, loss and
-    /// metrics of that run, whatever is given here
+    /// Go on from what an earlier run left at --save, if it is there, up to --epochs in all, within an epoch too: with the
+    /// optimizer, loss and metrics of that run, whatever is given here
     #[arg(long, requires = "save")]
     resume: bool,
 }
@@ -90,7 +92,27 @@ impl Settings {
     pub fn compile(&self, model: &mut Model) -> Result<bool> {
         compile(model, self, None)
     }
+
+    /// Samples for one step of `model`, `rows` made-up ones if `x` names no files, and if `y` does, the targets: then the
+    /// model is compiled.
+    pub fn one_step(
+        &self,
+        model: &mut Model,
+        [x, y]: [&[String]; 2],
+        rows: usize,
+    ) -> Result<(Tensors, Option<Tensors>)> {
+        let x = read_or_make_up(x, model, rows)?;
+        let y = if y.is_empty() { None } else { Some(read_all(y, 1.0)?.into()) };
+        if y.is_some() && !self.compile(model)? {
+            bail!("{NO_LOSS}");
+        }
+        Ok((x, y))
+    }
 }
+
+/// What a model without a loss cannot do anything about itself.
+pub const NO_LOSS: &str =
+    "the model's file holds no loss: give --loss, such as --loss categorical_crossentropy";
 
 /// Compiles `model` by its file's settings, those of `settings`, and `optimizer`. False if there is no loss.
 fn compile(model: &mut Model, settings: &Settings, optimizer: Option<&str>) -> Result<bool> {
@@ -136,11 +158,10 @@ impl Fit {
         if !quiet {
             println!("Device: {}", model.describe_device()?);
         }
-        let first = if resumed { done } else { 0 };
-        let options = self.options(first, quiet)?;
+        let options = self.options(resumed, quiet)?;
         let history = model.fit(self.samples.read()?, read_all(&self.y, 1.0)?, options)?;
         if history.is_cancelled() {
-            return Ok(self.interrupted(first..first + model.trained_epochs() - done, resumed));
+            return self.interrupted(&mut model);
         }
         let mut written = Vec::new();
         if let Some(path) = &self.save {
@@ -177,27 +198,24 @@ impl Fit {
         Ok(report.history(history)?)
     }
 
-    /// What Ctrl-C leaves, and how to go on from there.
-    fn interrupted(&self, epochs: std::ops::Range<usize>, resumed: bool) -> Output {
+    /// Saves what Ctrl-C leaves, within an epoch too, and says how to go on from there.
+    fn interrupted(&self, model: &mut Model) -> Result<Output> {
         let again = std::env::args().map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
         let mut again = again.collect::<Vec<_>>().join(" ");
-        let (saved, kept) = match &self.save {
-            Some(path) if resumed || self.saves_in(&epochs) => {
+        let kept = match &self.save {
+            Some(path) => {
+                model.save(path)?;
                 again += if self.resume { "" } else { " --resume" };
-                (true, format!("the epochs up to the last save are in {}", path.display()))
+                format!("all steps until then are in {}", path.display())
             }
-            _ => (false, "nothing was saved".to_string()),
+            None => "nothing was saved".to_string(),
         };
-        let text = format!("Interrupted in epoch {}; {kept}. To go on:\n{again}", epochs.end + 1);
-        let json =
-            json!({ "interrupted": true, "trained_epochs": epochs.end, "saved": saved, "resume": again });
-        Output { text, json, code: ExitCode::from(130) }
-    }
-
-    /// Whether the model is saved in one of `epochs`.
-    fn saves_in(&self, epochs: &std::ops::Range<usize>) -> bool {
-        let every = self.save_every;
-        self.save.is_some() && every > 0 && epochs.end / every > epochs.start / every
+        let epochs = model.trained_epochs();
+        let text = format!("Interrupted in epoch {}; {kept}. To go on:\n{again}", epochs + 1);
+        let json = json!({
+            "interrupted": true, "trained_epochs": epochs, "saved": self.save.is_some(), "resume": again,
+        });
+        Ok(Output { text, json, code: ExitCode::from(130) })
     }
 
     /// The compiled model, and whether it goes on from an earlier run.
@@ -212,7 +230,7 @@ impl Fit {
             model = model.seed(seed);
         }
         if !compile(&mut model, &self.settings, self.optimizer.as_deref())? {
-            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
+            bail!("{NO_LOSS}");
         }
         self.set_rate(&mut model)?;
         Ok((model, false))
@@ -222,10 +240,10 @@ impl Fit {
         Ok(self.learning_rate.map_or(Ok(()), |rate| model.set_learning_rate(rate))?)
     }
 
-    fn options(&self, done: usize, quiet: bool) -> Result<FitOptions> {
+    fn options(&self, resumed: bool, quiet: bool) -> Result<FitOptions> {
         let mut options = FitOptions::new()
             .epochs(self.epochs)
-            .initial_epoch(done)
+            .resume(resumed)
             .batch_size(self.batch_size)
             .shuffle(!self.no_shuffle)
             .validation_split(self.validation_split.unwrap_or(0.0))
@@ -239,7 +257,7 @@ impl Fit {
             options = options.seed(seed);
         }
         if let Some(path) = &self.history {
-            options = options.callback(CSVLogger::new(path).append(done > 0));
+            options = options.callback(CSVLogger::new(path).append(resumed));
         }
         // Behind the history: what is saved there twice gives way to the model's epoch, not the other way.
         if let Some(path) = self.save.clone().filter(|_| self.save_every > 0) {

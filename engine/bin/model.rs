@@ -120,3 +120,8 @@ pub fn made_up(model: &Model, rows: usize) -> Result<Tensors> {
     });
     Ok(tensors.collect::<Result<Vec<_>, _>>()?.into())
 }
+
+/// The arrays in `files`, or `rows` made-up samples if there are none.
+pub fn read_or_make_up(files: &[String], model: &Model, rows: usize) -> Result<Tensors> {
+    if files.is_empty() { made_up(model, rows) } else { Ok(read_all(files, 1.0)?.into()) }
+}

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use gradus::formats::write_file;
 use serde_json::json;
 
 use super::fit::Settings;
-use super::model::{DeviceName, ModelFile, made_up, read_all};
+use super::model::{DeviceName, ModelFile};
 use super::output::Output;
 
 /// Arguments of `gradus profile`.
@@ -41,11 +41,7 @@ impl Profile {
     /// Measures each kernel.
     pub fn run(&self) -> Result<Output> {
         let mut model = self.model.open_on(&self.device)?;
-        let x = if self.x.is_empty() { made_up(&model, self.batch)? } else { read_all(&self.x, 1.0)?.into() };
-        let y = if self.y.is_empty() { None } else { Some(read_all(&self.y, 1.0)?.into()) };
-        if y.is_some() && !self.settings.compile(&mut model)? {
-            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
-        }
+        let (x, y) = self.settings.one_step(&mut model, [&self.x, &self.y], self.batch)?;
         let profile = model.profile(x, y, self.steps)?;
         if let Some(path) = &self.trace {
             write_file(path, profile.to_chrome_trace().to_string().as_bytes())?;

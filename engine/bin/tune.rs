@@ -12,7 +12,7 @@ use gradus::{Device, Model};
 use serde_json::{Value, json};
 
 use super::fit::Settings;
-use super::model::{DeviceName, made_up, read_all};
+use super::model::DeviceName;
 use super::output::Output;
 
 /// Arguments of `gradus tune`.
@@ -79,11 +79,7 @@ impl Tune {
 
     fn of_model(&self, path: &PathBuf) -> Result<Vec<Contraction>> {
         let mut model = self.device.take(Model::load(path)?)?;
-        let x = if self.x.is_empty() { made_up(&model, self.batch)? } else { read_all(&self.x, 1.0)?.into() };
-        let y = if self.y.is_empty() { None } else { Some(read_all(&self.y, 1.0)?.into()) };
-        if y.is_some() && !self.settings.compile(&mut model)? {
-            bail!("the model's file holds no loss: give --loss, such as --loss categorical_crossentropy");
-        }
+        let (x, y) = self.settings.one_step(&mut model, [&self.x, &self.y], self.batch)?;
         Ok(model.contractions(x, y)?)
     }
 }

@@ -9,9 +9,9 @@ use super::packs::Packs;
 use super::prepare::Prepared;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
-use crate::graph::{Input, SEGMENT, Variable, VariableId};
+use crate::graph::{SEGMENT, Variable, VariableId};
 use crate::schedule::{BindingId, Program, ProgramId, Step};
-use crate::stream::{ReadAhead, Stored};
+use crate::stream::{ReadAhead, Stored, check_columns};
 use crate::tensor::{Dim, Tensor};
 
 /// Runs the programs of one model on the threads of this machine.
@@ -175,7 +175,7 @@ impl Engine {
         let loaded = find(&self.programs, program.0, "Engine::bind", "program")?;
         let rows = inputs.first().map_or(loaded.program.max_batch, |tensor| tensor.rows());
         let stored: Vec<(Stored, usize)> = inputs.iter().map(|t| (Stored::of(t), t.rows())).collect();
-        check_inputs(&stored, &loaded.program.graph.inputs, rows)?;
+        check_columns(&loaded.program.graph.inputs, &stored)?;
         self.bind_data(program, Data::Resident(inputs.to_vec()), rows, steps)
     }
 
@@ -187,7 +187,7 @@ impl Engine {
         let loaded = find(&self.programs, program.0, "Engine::bind_stream", "program")?;
         let rows = ahead.rows();
         let stored: Vec<(Stored, usize)> = ahead.columns().iter().map(|c| (c.clone(), rows)).collect();
-        check_inputs(&stored, &loaded.program.graph.inputs, rows)?;
+        check_columns(&loaded.program.graph.inputs, &stored)?;
         let numbers = (0..loaded.program.max_batch as u32).collect();
         let data = Data::Streamed { ahead, batch: Vec::new(), numbers };
         self.bind_data(program, data, rows, steps)
@@ -324,27 +324,6 @@ fn find<'a, T>(slots: &'a [Option<T>], id: usize, call: &str, what: &str) -> Res
 
 fn find_mut<'a, T>(slots: &'a mut [Option<T>], id: usize, call: &str, what: &str) -> Result<&'a mut T> {
     slots.get_mut(id).and_then(Option::as_mut).ok_or_else(|| gone(call, what))
-}
-
-/// Checks how data sets are stored and their numbers of rows against what the graph reads.
-fn check_inputs(found: &[(Stored, usize)], inputs: &[Input], rows: usize) -> Result<()> {
-    if found.len() != inputs.len() {
-        let expected = format!("{}, one for each input of the graph", inputs.len());
-        return Err(Error::argument("Engine::bind", "number of data sets", found.len(), expected));
-    }
-    for ((stored, count), input) in found.iter().zip(inputs) {
-        let place = format!("input {:?}", input.name);
-        if stored.row != input.row || *count != rows {
-            let expected = format!("{rows} samples of shape {:?}", input.row);
-            let found = format!("{:?}", [&[*count], stored.row.as_slice()].concat());
-            return Err(Error::shape(place, "the data set", found, expected, "give one row for each sample"));
-        }
-        if stored.element != input.element {
-            let (found, expected) = (format!("{:?}", stored.element), format!("{:?}", input.element));
-            return Err(Error::argument(place, "element type", found, expected));
-        }
-    }
-    Ok(())
 }
 
 impl Loaded {

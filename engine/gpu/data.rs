@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Input;
-use crate::stream::{ReadAhead, Stored};
+use crate::stream::{ReadAhead, Stored, check_columns};
 use crate::tensor::{Tensor, Values};
 
 /// Bytes uploaded at a time: the driver keeps a copy until they have arrived.
@@ -39,7 +39,7 @@ impl DataSets {
         max_batch: usize,
     ) -> Result<Self> {
         let stored: Vec<(Stored, usize)> = tensors.iter().map(|t| (Stored::of(t), t.rows())).collect();
-        check(inputs, &stored)?;
+        check_columns(inputs, &stored)?;
         let rows = tensors.first().map_or(max_batch, |t| t.rows());
         let mut buffers = Vec::new();
         for (input, tensor) in inputs.iter().zip(tensors) {
@@ -60,7 +60,7 @@ impl DataSets {
     ) -> Result<Self> {
         let rows = ahead.rows();
         let stored: Vec<(Stored, usize)> = ahead.columns().iter().map(|c| (c.clone(), rows)).collect();
-        check(inputs, &stored)?;
+        check_columns(inputs, &stored)?;
         let ring = ring_rows(device, ahead.columns(), max_batch, limit)?.min(rows.max(max_batch));
         let mut buffers = Vec::new();
         for (input, column) in inputs.iter().zip(ahead.columns()) {
@@ -192,26 +192,4 @@ fn upload(device: &Device, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
         }
     }
     device.check()
-}
-
-/// Checks how data sets are stored and their numbers of rows against what the graph reads.
-fn check(inputs: &[Input], found: &[(Stored, usize)]) -> Result<()> {
-    if inputs.len() != found.len() {
-        let expected = format!("{}, one for each input of the graph", inputs.len());
-        return Err(Error::argument("bind", "number of data sets", found.len(), expected));
-    }
-    for (input, (stored, count)) in inputs.iter().zip(found) {
-        let (place, rows) = (format!("input {:?}", input.name), found[0].1);
-        if stored.row != input.row || *count != rows || rows == 0 {
-            let shape = |rows: usize, row: &[usize]| format!("{:?}", [&[rows], row].concat());
-            let (found, expected) = (shape(*count, &stored.row), shape(rows, &input.row));
-            let remedy = "give each data set as many rows, at least one, of the input's shape";
-            return Err(Error::shape(place, "the data set", found, expected, remedy));
-        }
-        if stored.element != input.element {
-            let expected = format!("{:?}, as the input was declared", input.element);
-            return Err(Error::argument(place, "element type", format!("{:?}", stored.element), expected));
-        }
-    }
-    Ok(())
 }

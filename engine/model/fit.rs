@@ -12,7 +12,8 @@ use super::training::Training;
 use crate::error::{Error, Result};
 
 impl Model {
-    /// Trains on `x` and `y`, or on a [`Dataset`](crate::data::Dataset) and `()`. Weights and what the optimizer remembers stay on the device for the next call.
+    /// Trains on `x` and `y`, or on a [`Dataset`](crate::data::Dataset) and `()`. Weights and what the optimizer remembers
+    /// stay on the device for the next call.
     ///
     /// ```
     /// use gradus::{Adam, Dense, FitOptions, Sequential, Tensor};

@@ -35,12 +35,7 @@ impl Samples {
     /// Checks samples and targets for `call`.
     pub fn new(call: &str, x: Tensors, y: Tensors) -> Result<Self> {
         match (x.0, y.0) {
-            (Given::Arrays(x), Given::Arrays(y)) => Ok(Self {
-                data: Data::Arrays(Examples::new(call, x, y)?),
-                is_dataset: false,
-                batch: None,
-                block: 1,
-            }),
+            (Given::Arrays(x), Given::Arrays(y)) => Ok(Self::arrays(Examples::new(call, x, y)?)),
             (Given::Dataset(x), Given::Arrays(y)) if y.is_empty() => Self::of(call, &x, true),
             (Given::Dataset(_), _) => {
                 Err(Error::argument(call, "y", "given", "(): the data set has targets of its own"))
@@ -54,14 +49,13 @@ impl Samples {
     /// Checks samples for `call`; the targets of a data set are left out.
     pub fn without_targets(call: &str, x: Tensors) -> Result<Self> {
         match x.0 {
-            Given::Arrays(x) => Ok(Self {
-                data: Data::Arrays(Examples::samples(call, x)?),
-                is_dataset: false,
-                batch: None,
-                block: 1,
-            }),
+            Given::Arrays(x) => Ok(Self::arrays(Examples::samples(call, x)?)),
             Given::Dataset(x) => Self::of(call, &x, false),
         }
+    }
+
+    fn arrays(examples: Examples) -> Self {
+        Self { data: Data::Arrays(examples), is_dataset: false, batch: None, block: 1 }
     }
 
     fn of(call: &str, dataset: &Dataset, targets: bool) -> Result<Self> {

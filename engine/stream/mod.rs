@@ -9,8 +9,8 @@ pub use read_ahead::ReadAhead;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::graph::Element;
+use crate::error::{Error, Result};
+use crate::graph::{Element, Input};
 use crate::tensor::{Tensor, Values};
 
 /// How the rows of one column of a data set are stored.
@@ -77,4 +77,26 @@ pub trait Source: Send + Sync + Debug {
     fn tensors(&self) -> Option<Vec<Arc<Tensor>>> {
         None
     }
+}
+
+/// Checks columns, each with its number of rows, against the inputs of a graph.
+pub(crate) fn check_columns(inputs: &[Input], found: &[(Stored, usize)]) -> Result<()> {
+    if inputs.len() != found.len() {
+        let expected = format!("{}, one for each input of the graph", inputs.len());
+        return Err(Error::argument("bind", "number of data sets", found.len(), expected));
+    }
+    for (input, (stored, count)) in inputs.iter().zip(found) {
+        let (place, rows) = (format!("input {:?}", input.name), found[0].1);
+        if stored.row != input.row || *count != rows || rows == 0 {
+            let shape = |rows: usize, row: &[usize]| format!("{:?}", [&[rows], row].concat());
+            let (found, expected) = (shape(*count, &stored.row), shape(rows, &input.row));
+            let remedy = "give each data set as many rows, at least one, of the input's shape";
+            return Err(Error::shape(place, "the data set", found, expected, remedy));
+        }
+        if stored.element != input.element {
+            let expected = format!("{:?}, as the input was declared", input.element);
+            return Err(Error::argument(place, "element type", format!("{:?}", stored.element), expected));
+        }
+    }
+    Ok(())
 }

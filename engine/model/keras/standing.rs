@@ -56,7 +56,7 @@ impl Model {
 
     /// Lets a training go on from where `training` and the arrays of `file` say.
     pub(super) fn take_standing(&mut self, file: &File, training: &Value) -> Result<()> {
-        self.put_states(&keras_variables::read(file, STATES)?);
+        self.put_states(file.path(), &keras_variables::read(file, STATES)?)?;
         let at = &training["standing"];
         if at.is_null() {
             return Ok(());
@@ -99,14 +99,20 @@ impl Model {
         states.map(|(weight, values)| Tensor::f32(&weight.shape, values.clone())).collect()
     }
 
-    /// Puts back what [`Model::kept_states`] gave; other states than this model's are left out.
-    fn put_states(&mut self, states: &[Tensor]) {
+    /// Puts back what [`Model::kept_states`] gave. A file of no states leaves them as they are.
+    fn put_states(&mut self, path: &Path, states: &[Tensor]) -> Result<()> {
         let layers = self.layers.iter().zip(&mut self.built).filter(|(layer, _)| layer.is_stateful());
-        let own = layers.flat_map(|(_, built)| built.values.iter_mut().skip(built.learning));
-        for (values, state) in own.zip(states).filter(|(values, state)| values.len() == state.to_f32().len())
-        {
+        let own: Vec<_> =
+            layers.flat_map(|(_, built)| built.values.iter_mut().skip(built.learning)).collect();
+        let count = |values: &Tensor| values.shape().iter().product::<usize>();
+        let fits = own.iter().map(|values| values.len()).eq(states.iter().map(count));
+        if !fits && !states.is_empty() {
+            return Err(damaged(path, "states of layers"));
+        }
+        for (values, state) in own.into_iter().zip(states) {
             *values = state.to_f32().to_vec();
         }
+        Ok(())
     }
 }
 
