@@ -3,7 +3,7 @@
 use crate::CancellationToken;
 use crate::error::Result;
 use crate::graph::random::philox;
-use crate::layers::{BatchNormalization, Dense, Dropout};
+use crate::layers::{BatchNormalization, Dense, Dropout, SimpleRNN};
 use crate::model::callbacks::{EarlyStopping, LearningRateScheduler, ReduceLROnPlateau};
 use crate::model::{Callback, Device, FitOptions, History, Model, Sequential, Training};
 use crate::tensor::Tensor;
@@ -134,6 +134,31 @@ fn so_does_a_run_on_the_gpu() -> Result<()> {
     }
     let count = std::env::var("GRADUS_STOPS").map_or(3, |count| count.parse().unwrap());
     check(&Device::gpu(), "keras", &one_each(count))
+}
+
+/// What a stateful layer keeps from batch to batch is in the file too.
+#[test]
+fn states_from_batch_to_batch_go_on() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.keras");
+    let (x, y) = (draw(1, &[24, 3, 2]), draw(2, &[24, 1]));
+    let fresh = || -> Result<Model> {
+        let mut model = Sequential::new().add(SimpleRNN::new(5).stateful(4)).add(Dense::new(1)).seed(5);
+        model.compile(Adam::new(0.01), "mse", &[])?;
+        Ok(Model::from(model).device(Device::cpu()))
+    };
+    let options = || FitOptions::new().epochs(3).batch_size(4).shuffle(false).verbose(0);
+    let mut whole = fresh()?;
+    whole.fit(&x, &y, options())?;
+    let (mut model, token) = (fresh()?, CancellationToken::new());
+    let stop = Stop { after: 8, done: 0, token: token.clone() };
+    model.fit(&x, &y, options().cancel_on(token).callback(stop))?;
+    model.save(&path)?;
+    let mut model = Model::load(&path)?.device(Device::cpu());
+    model.fit(&x, &y, options().resume(true))?;
+    assert_eq!(model.get_weights()?, whole.get_weights()?);
+    assert_eq!(model.predict(&x, 4)?, whole.predict(&x, 4)?);
+    Ok(())
 }
 
 #[test]
