@@ -134,10 +134,17 @@ impl Sampling {
     }
 }
 
+/// Pixels are numbered in f32, which counts so far without a gap.
+const MOST_PIXELS: usize = 1 << f32::MANTISSA_DIGITS;
+
 /// The pixels of `images` at whole rows and columns `[1, h, w]` or `[B, h, w]`: `[B, h, w, channels]`.
 pub(super) fn pixels(graph: &mut Graph, images: NodeId, [row, column]: [NodeId; 2]) -> Result<NodeId> {
     let shape = graph.shape(images).0.clone();
     let [height, width] = [shape[1].factor, shape[2].factor];
+    if height.saturating_mul(width) > MOST_PIXELS {
+        let expected = format!("at most {MOST_PIXELS} pixels: cut or shrink the images before");
+        return Err(Error::argument("sampling", "size of images", format!("{height}x{width}"), expected));
+    }
     let above = graph.scale(row, width as f32)?;
     let number = graph.add(above, column)?;
     let mut called = graph.shape(number).clone();
@@ -193,4 +200,20 @@ fn beside(graph: &mut Graph, x: NodeId) -> Result<NodeId> {
     let mut shape = graph.shape(x).clone();
     shape.0.push(Dim::fixed(1));
     graph.reshape(x, &shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_pixels_than_f32_counts_are_refused() -> Result<()> {
+        for (width, fits) in [(4096, true), (4097, false)] {
+            let mut graph = Graph::new();
+            let images = graph.input("images", &[4096, width, 1], Element::F32);
+            let places = grid(&mut graph, [2, 2])?;
+            assert_eq!(pixels(&mut graph, images, places).is_ok(), fits, "{width}");
+        }
+        Ok(())
+    }
 }
