@@ -1,5 +1,6 @@
 """The workloads, alike for every peer: random data, the same sizes. See README.md."""
 
+import os
 import time
 
 import numpy as np
@@ -17,12 +18,19 @@ SIZES = {
 
 
 def data(workload):
-    samples, shape, classes, _ = SIZES[workload]
+    samples, shape, classes, batch = SIZES[workload]
+    samples = min(samples, steps(workload) * batch)
     random = np.random.default_rng(1)
     if workload == "xor":
         x = np.tile(np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), (samples // 4, 1))
         return x, (x[:, 0] != x[:, 1]).astype(np.int64)
     return random.random((samples, *shape), dtype=np.float32), random.integers(0, classes, samples)
+
+
+def steps(workload):
+    """Steps of an epoch; the environment's STEPS makes it shorter, for devices that take minutes."""
+    samples, _, _, batch = SIZES[workload]
+    return min(-(-samples // batch), int(os.environ.get("STEPS", samples)))
 
 
 def factors(workload):
@@ -49,8 +57,7 @@ def peak_mb():
 def report(peer, workload, epoch):
     """Runs `epoch` once to warm up, then EPOCHS times, and prints steps per second of the median one."""
     epoch()
-    samples, _, _, batch = SIZES[workload]
-    rate = -(-samples // batch) / median(epoch, EPOCHS)
+    rate = steps(workload) / median(epoch, EPOCHS)
     print(f"{peer} {workload} steps_per_s={rate:.2f} peak_rss_mb={peak_mb():.0f}", flush=True)
 
 
