@@ -1,7 +1,8 @@
 //! Training steps per second of whole models on random data, and products of square matrices, as the peers do them:
 //! `cargo bench --bench training -- WORKLOAD [DEVICE]`. WORKLOAD is `signs_cnn`, `fashion_mlp`, `fashion_mlp_256`,
-//! `lstm`, `xor`, or `matmul_N` (on the CPU); DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the
-//! three that follow counts. With `profile` behind DEVICE, the time of each kernel follows.
+//! `lstm`, `xor`, or `matmul_N`; DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the
+//! three that follow counts. With `profile` behind DEVICE, the time of each kernel follows; with `host`, batches have one
+//! sample, so that a software adapter keeps a GPU's pace and the host's own time shows: it does not depend on the batch.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -25,9 +26,10 @@ fn main() -> Result<()> {
     let name = arguments.first().map_or("signs_cnn", String::as_str);
     let device = arguments.get(1).map_or("cpu", String::as_str);
     if let Some(size) = name.strip_prefix("matmul_").and_then(|size| size.parse().ok()) {
-        return multiply(name, size);
+        return multiply(name, size, device);
     }
-    let workload = Workload::named(name)?;
+    let extra = arguments.get(2).map_or("", String::as_str);
+    let workload = Workload::named(name)?.of_single_samples(extra == "host");
     let mut model = workload.network()?.device(Device::parse(device)?);
     workload.compile(&mut model)?;
     let (x, y) = workload.data(workload.batch)?;
@@ -44,7 +46,7 @@ fn main() -> Result<()> {
     let kernels = model.explain()?;
     let kernels = kernels.lines().find(|line| line.contains("dispatches a step")).unwrap_or_default();
     println!("host_us_a_step={host:.1} of the thread that calls fit; {}", kernels.trim());
-    if arguments.get(2).is_some_and(|argument| argument == "profile") {
+    if extra == "profile" {
         let (x, y) = workload.data(workload.batch)?;
         println!("{}", model.profile(x, Some(y.into()), 50)?);
     }
@@ -118,6 +120,10 @@ impl Workload {
         Ok(Self { name: name.to_string(), samples, row, classes, batch })
     }
 
+    fn of_single_samples(self, wanted: bool) -> Self {
+        if wanted { Self { samples: 400, batch: 1, ..self } } else { self }
+    }
+
     fn network(&self) -> Result<Sequential> {
         let model = Sequential::new();
         let model = match self.name.as_str() {
@@ -164,29 +170,58 @@ fn numbers(count: usize) -> Vec<f32> {
     (0..count as u32).map(|i| uniform(Key::default(), 0, i)).collect()
 }
 
-/// The product of two matrices of `size` by `size`, as a program of one kernel.
-fn multiply(name: &str, size: usize) -> Result<()> {
+/// The product of two matrices of `size` by `size`, as a program of one kernel; on a GPU, reading the result counts, too.
+fn multiply(name: &str, size: usize, device: &str) -> Result<()> {
     let mut graph = Graph::new();
     let variables = ["a", "b"].map(|name| graph.variable(name));
     let [a, b] = variables.map(|v| graph.parameter("factor", &[size, size], v));
     let product = graph.matmul(a, b, false, false)?;
     graph.output("product", product)?;
+    let step = Step { batch: 1, offset: 0, row: 0, key: Key::default(), scalars: Vec::new() };
+    let mut seconds = if device == "cpu" {
+        products_on_the_cpu(&graph, &step)?
+    } else {
+        products_on_a_gpu(&graph, &step, device)?
+    };
+    let gflops = 2e-9 * (size as f64).powi(3) / median(seconds.split_off(1));
+    println!("gradus-{device} {name} gflops={gflops:.2} {}", peak_memory());
+    Ok(())
+}
+
+/// Words of a variable, padded.
+fn words(graph: &Graph) -> impl Iterator<Item = (VariableId, usize)> {
+    graph.variables.iter().enumerate().map(|(i, v)| (VariableId(i), v.segments * gradus::graph::SEGMENT))
+}
+
+fn products_on_the_cpu(graph: &Graph, step: &Step) -> Result<Vec<f64>> {
     let mut engine = gradus::cpu::Engine::new(None)?;
     engine.set_variables(&graph.variables)?;
-    for (i, variable) in graph.variables.iter().enumerate() {
-        let words = variable.segments * gradus::graph::SEGMENT;
-        engine.write_variable(VariableId(i), &numbers(words))?;
-    }
-    let program = engine.load(schedule(&graph, Target::Cpu, Options::default(), 1)?)?;
+    words(graph).try_for_each(|(id, words)| engine.write_variable(id, &numbers(words)))?;
+    let program = engine.load(schedule(graph, Target::Cpu, Options::default(), 1)?)?;
     let binding = engine.bind(program, &[], 1)?;
-    let step = Step { batch: 1, offset: 0, row: 0, key: Key::default(), scalars: Vec::new() };
-    let mut seconds = Vec::new();
-    for _ in 0..=PRODUCTS {
-        let start = Instant::now();
-        pollster::block_on(engine.run(binding, std::slice::from_ref(&step)))?;
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    let gflops = 2e-9 * (size as f64).powi(3) / median(seconds.split_off(1));
-    println!("gradus-cpu {name} gflops={gflops:.2} {}", peak_memory());
-    Ok(())
+    times(|| pollster::block_on(engine.run(binding, std::slice::from_ref(step))))
+}
+
+fn products_on_a_gpu(graph: &Graph, step: &Step, device: &str) -> Result<Vec<f64>> {
+    let mut engine = pollster::block_on(gradus::gpu::Engine::new(&device.parse()?))?;
+    engine.set_variables(&graph.variables)?;
+    words(graph).try_for_each(|(id, words)| engine.write_variable(id, &numbers(words)))?;
+    let target = Target::Gpu { software: engine.is_software() };
+    let program = engine.load(schedule(graph, target, Options::default(), 1)?)?;
+    let binding = engine.bind(program, &[], 1)?;
+    times(|| {
+        pollster::block_on(engine.run(binding, std::slice::from_ref(step)))?;
+        pollster::block_on(engine.outputs(binding)).map(|_| ())
+    })
+}
+
+/// Seconds of a first run and of PRODUCTS more.
+fn times(mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
+    (0..=PRODUCTS)
+        .map(|_| {
+            let start = Instant::now();
+            run()?;
+            Ok(start.elapsed().as_secs_f64())
+        })
+        .collect()
 }

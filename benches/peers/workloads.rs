@@ -25,11 +25,16 @@ impl Workload {
             "fashion_mlp" => (8000, 784, 10, 32),
             "fashion_mlp_256" => (8000, 784, 10, 256),
             "lstm" => (3200, 28 * 28, 10, 32),
+            "xor" => (4000, 2, 2, 4),
             _ => panic!("no workload {name}: see README.md"),
         };
         let mut random = Random(1);
-        let x = (0..samples * row).map(|_| random.uniform()).collect();
-        let y = (0..samples).map(|_| (random.uniform() * classes as f32) as u32).collect();
+        let mut x: Vec<f32> = (0..samples * row).map(|_| random.uniform()).collect();
+        let mut y: Vec<u32> = (0..samples).map(|_| (random.uniform() * classes as f32) as u32).collect();
+        if name == "xor" {
+            x = (0..samples).flat_map(|i| [(i / 2 % 2) as f32, (i % 2) as f32]).collect();
+            y = x.chunks(2).map(|bits| u32::from(bits[0] != bits[1])).collect();
+        }
         let whole = samples.div_ceil(batch);
         let steps = std::env::var("STEPS").map_or(whole, |steps| steps.parse().expect("STEPS is a number"));
         Self { samples, row, classes, batch, x, y, steps: steps.min(whole) }
@@ -90,7 +95,8 @@ fn median(mut run: impl FnMut(), times: usize) -> f64 {
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map_or(f64::NAN, |kib| kib / 1024.0)
+    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok())
+        .map_or(f64::NAN, |kib| kib / 1024.0)
 }
 
 /// Uniform numbers in [0, 1), the same in every run.

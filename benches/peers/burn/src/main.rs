@@ -1,14 +1,14 @@
 //! burn, by its wgpu backend or by Flex, its fastest on the CPU:
 //! `cargo build --release --features wgpu` (or `flex`), then `peer-burn WORKLOAD`.
 
-use burn::module::AutodiffModule;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::loss::{BinaryCrossEntropyLossConfig, CrossEntropyLossConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, LinearConfig, Lstm, LstmConfig};
-use burn::optim::{AdamConfig, GradientsParams, Optimizer, SgdConfig};
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::prelude::*;
-use burn::tensor::{TensorData, activation::relu};
+use burn::tensor::TensorData;
+use burn::tensor::activation::{relu, tanh};
 
 #[path = "../../workloads.rs"]
 mod workloads;
@@ -30,6 +30,10 @@ fn device() -> Device {
 /// A network of rows of numbers.
 trait Network {
     fn logits(&self, rows: Tensor<2>) -> Tensor<2>;
+
+    fn loss(&self, rows: Tensor<2>, classes: Tensor<1, Int>) -> Tensor<1> {
+        CrossEntropyLossConfig::new().init(&rows.device()).forward(self.logits(rows), classes)
+    }
 }
 
 #[derive(Module, Debug)]
@@ -89,7 +93,10 @@ struct Recurrent {
 
 impl Recurrent {
     fn new(device: &Device) -> Self {
-        Self { lstm: LstmConfig::new(28, 128, true).init(device), output: LinearConfig::new(128, 10).init(device) }
+        Self {
+            lstm: LstmConfig::new(28, 128, true).init(device),
+            output: LinearConfig::new(128, 10).init(device),
+        }
     }
 }
 
@@ -101,9 +108,37 @@ impl Network for Recurrent {
     }
 }
 
-fn train<M: AutodiffModule + Network>(name: &str, device: &Device, model: M, mut optimizer: impl Optimizer<M>, rate: f64) {
+#[derive(Module, Debug)]
+struct Xor {
+    first: Linear,
+    output: Linear,
+}
+
+impl Xor {
+    fn new(device: &Device) -> Self {
+        Self { first: LinearConfig::new(2, 8).init(device), output: LinearConfig::new(8, 1).init(device) }
+    }
+}
+
+impl Network for Xor {
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.output.forward(tanh(self.first.forward(rows)))
+    }
+
+    fn loss(&self, rows: Tensor<2>, classes: Tensor<1, Int>) -> Tensor<1> {
+        let loss = BinaryCrossEntropyLossConfig::new().with_logits(true).init(&rows.device());
+        loss.forward(self.logits(rows).flatten(0, 1), classes)
+    }
+}
+
+fn train<M: Module + Network>(
+    name: &str,
+    device: &Device,
+    model: M,
+    mut optimizer: ModuleOptimizer,
+    rate: f64,
+) {
     let workload = Workload::named(name);
-    let loss_of = CrossEntropyLossConfig::new().init(device);
     let mut model = Some(model);
     let step = |step| {
         let (rows, classes) = workload.batch(step);
@@ -112,9 +147,9 @@ fn train<M: AutodiffModule + Network>(name: &str, device: &Device, model: M, mut
         let classes = classes.iter().map(|&class| i64::from(class)).collect();
         let classes = Tensor::<1, Int>::from_data(TensorData::new(classes, [shape[0]]), device);
         let trained = model.take().expect("put back below");
-        let gradients = loss_of.forward(trained.logits(rows), classes).backward();
+        let gradients = trained.loss(rows, classes).backward();
         let gradients = GradientsParams::from_grads(gradients, &trained);
-        model = Some(optimizer.step(rate.into(), trained, gradients));
+        model = Some(optimizer.step(rate, trained, gradients));
     };
     workload.report(PEER, name, step, || device.sync().expect("the device works"));
 }
@@ -138,6 +173,7 @@ fn main() {
     match name.as_str() {
         "signs_cnn" => train(&name, &device, Signs::new(&device), SgdConfig::new().init(), 0.01),
         "lstm" => train(&name, &device, Recurrent::new(&device), AdamConfig::new().init(), 0.001),
+        "xor" => train(&name, &device, Xor::new(&device), SgdConfig::new().init(), 0.01),
         _ => train(&name, &device, Perceptron::new(&device), SgdConfig::new().init(), 0.01),
     }
 }

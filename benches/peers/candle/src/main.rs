@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::rnn::{LSTM, LSTMConfig, RNN};
-use candle_nn::{AdamW, Conv2d, Linear, Module, Optimizer, ParamsAdamW, SGD, VarBuilder, VarMap, conv2d, linear};
+use candle_nn::{
+    AdamW, Conv2d, Linear, Module, Optimizer, ParamsAdamW, SGD, VarBuilder, VarMap, conv2d, linear,
+};
 
 #[path = "../../workloads.rs"]
 mod workloads;
@@ -16,6 +18,7 @@ enum Network {
     Signs([Conv2d; 2], Linear),
     Perceptron([Linear; 3]),
     Recurrent(LSTM, Linear),
+    Xor([Linear; 2]),
 }
 
 impl Network {
@@ -23,14 +26,20 @@ impl Network {
         let convolution = |name, channels| conv2d(channels, 32, 3, Default::default(), weights.pp(name));
         let dense = |name, inputs, outputs| linear(inputs, outputs, weights.pp(name));
         Ok(match name {
-            "signs_cnn" => {
-                Self::Signs([convolution("first", 3)?, convolution("second", 32)?], dense("output", 28_800, 6)?)
-            }
+            "signs_cnn" => Self::Signs(
+                [convolution("first", 3)?, convolution("second", 32)?],
+                dense("output", 28_800, 6)?,
+            ),
             "lstm" => {
                 let lstm = candle_nn::lstm(28, 128, LSTMConfig::default(), weights.pp("lstm"))?;
                 Self::Recurrent(lstm, dense("output", 128, 10)?)
             }
-            _ => Self::Perceptron([dense("first", 784, 256)?, dense("second", 256, 128)?, dense("output", 128, 10)?]),
+            "xor" => Self::Xor([dense("first", 2, 8)?, dense("output", 8, 1)?]),
+            _ => Self::Perceptron([
+                dense("first", 784, 256)?,
+                dense("second", 256, 128)?,
+                dense("output", 128, 10)?,
+            ]),
         })
     }
 
@@ -44,6 +53,7 @@ impl Network {
             Self::Perceptron([first, second, output]) => {
                 output.forward(&second.forward(&first.forward(rows)?.relu()?)?.relu()?)
             }
+            Self::Xor([first, output]) => output.forward(&first.forward(rows)?.tanh()?),
             Self::Recurrent(lstm, output) => {
                 let states = lstm.seq(&rows.reshape((batch, 28, 28))?)?;
                 output.forward(states.last().expect("28 states").h())
@@ -61,12 +71,25 @@ fn train(name: &str, weights: &VarMap, network: &Network, optimizer: &mut impl O
         let (rows, classes) = workload.batch(step);
         let x = Tensor::from_slice(rows, (classes.len(), workload.row), &DEVICE)?;
         let y = Tensor::from_slice(classes, classes.len(), &DEVICE)?;
-        let loss = candle_nn::loss::cross_entropy(&network.logits(&x)?, &y)?;
+        let logits = network.logits(&x)?;
+        let loss = if name == "xor" {
+            candle_nn::loss::binary_cross_entropy_with_logit(
+                &logits.flatten_all()?,
+                &y.to_dtype(DType::F32)?,
+            )?
+        } else {
+            candle_nn::loss::cross_entropy(&logits, &y)?
+        };
         optimizer.backward_step(&loss)?;
         total.set(total.get() + loss.to_scalar::<f32>()? * classes.len() as f32);
         Ok(())
     };
-    workload.report(PEER, name, |step| run(step).expect("the step runs"), || assert!(total.get().is_finite()));
+    workload.report(
+        PEER,
+        name,
+        |step| run(step).expect("the step runs"),
+        || assert!(total.get().is_finite()),
+    );
 }
 
 fn multiply(size: usize) -> Result<()> {
