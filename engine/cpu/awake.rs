@@ -53,3 +53,47 @@ fn look_for_work(done: &AtomicBool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
+
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+
+    fn pool() -> ThreadPool {
+        ThreadPoolBuilder::new().num_threads(3).build().unwrap()
+    }
+
+    /// Work that ends only if each of three threads takes a part.
+    fn meet() -> usize {
+        let barrier = Barrier::new(3);
+        let meet = || barrier.wait().is_leader() as usize;
+        let (a, (b, c)) = rayon::join(meet, || rayon::join(meet, meet));
+        a + b + c
+    }
+
+    #[test]
+    fn all_threads_take_part_in_shared_work() {
+        assert_eq!(lead(&pool(), || (0..100).map(|_| meet()).sum::<usize>()), 100);
+    }
+
+    #[test]
+    fn threads_that_went_to_sleep_take_part_again() {
+        let late = || {
+            std::thread::sleep(4 * PATIENCE);
+            meet()
+        };
+        assert_eq!(lead(&pool(), late), 1);
+    }
+
+    #[test]
+    fn a_panic_lets_the_others_go_and_reaches_the_caller() {
+        let pool = pool();
+        let panicked = catch_unwind(AssertUnwindSafe(|| lead(&pool, || -> () { panic!("in the lead") })));
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"in the lead"));
+        assert_eq!(lead(&pool, meet), 1, "the pool goes on");
+    }
+}
