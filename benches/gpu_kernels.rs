@@ -32,11 +32,7 @@ fn main() {
     println!("{}", gpu.name);
     let mut tiles = vec![Tile::Registers { rows: 16, columns: 8 }, Tile::Registers { rows: 16, columns: 16 }];
     if arguments.iter().any(|a| a == "--tiles") {
-        tiles.extend([(128, 8), (64, 16), (32, 16)].map(|(size, depth)| Tile::Workgroup {
-            rows: size,
-            columns: size,
-            depth,
-        }));
+        tiles.extend(schedule::WORKGROUP_TILES);
     }
     let bench = Bench { gpu, only };
     for tile in tiles {

@@ -8,6 +8,7 @@ use crate::tensor::Dim;
 
 const SMALL: Tile = Tile::Workgroup { rows: 32, columns: 32, depth: 16 };
 const MIDDLE: Tile = Tile::Workgroup { rows: 64, columns: 64, depth: 16 };
+const TALL: Tile = Tile::Workgroup { rows: 128, columns: 64, depth: 16 };
 const LARGE: Tile = Tile::Workgroup { rows: 128, columns: 128, depth: 8 };
 const REGISTERS: Tile = Tile::Registers { rows: 8, columns: 4 };
 
@@ -33,7 +34,7 @@ const fn case(image: [usize; 2], channels: usize, filters: usize, height: Axis, 
     Case { image, channels, filters, window: Window { height, width } }
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     case([5, 7], 1, 1, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0)),
     case([9, 17], 3, 7, axis(3, 1, 1, 1, 1), axis(3, 1, 1, 1, 1)),
     case([8, 19], 4, 8, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0)),
@@ -42,6 +43,8 @@ const CASES: [Case; 8] = [
     case([13, 16], 4, 3, axis(3, 1, 2, 2, 2), axis(2, 1, 3, 1, 2)),
     case([9, 8], 6, 33, axis(1, 1, 1, 0, 0), axis(1, 1, 1, 0, 0)),
     case([3, 65], 2, 5, axis(3, 2, 2, 2, 3), axis(1, 3, 1, 0, 0)),
+    // Sums of two blocks, forward and for the images.
+    case([5, 7], 64, 60, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0)),
 ];
 
 impl Case {
@@ -157,7 +160,7 @@ fn check(gpu: &Gpu, case: &Case, pass: ConvPass, tile: Tile, splits: usize, batc
 fn forward() {
     let Some(gpu) = gpu() else { return };
     for (i, case) in CASES.iter().enumerate() {
-        check(gpu, case, FORWARD, [SMALL, MIDDLE, LARGE][i % 3], 1, 1 + i % 3);
+        check(gpu, case, FORWARD, [SMALL, MIDDLE, LARGE, TALL, MIDDLE][i % 5], 1, 1 + i % 3);
         check(gpu, case, FORWARD, REGISTERS, 1, 1 + i % 2);
     }
 }
@@ -166,7 +169,7 @@ fn forward() {
 fn input_gradient() {
     let Some(gpu) = gpu() else { return };
     for (i, case) in CASES.iter().enumerate() {
-        check(gpu, case, INPUT, [MIDDLE, LARGE, SMALL][i % 3], 1, 1 + i % 3);
+        check(gpu, case, INPUT, [MIDDLE, TALL, SMALL, LARGE, SMALL][i % 5], 1, 1 + i % 3);
         check(gpu, case, INPUT, REGISTERS, 1, 1 + i % 2);
     }
 }
@@ -176,7 +179,7 @@ fn filter_gradient() {
     let Some(gpu) = gpu() else { return };
     for (i, case) in CASES.iter().enumerate() {
         let pass = [FILTER, FILTER_AND_BIAS][i % 2];
-        check(gpu, case, pass, [LARGE, SMALL, MIDDLE][i % 3], 1 + i % 5, 1 + i % 3);
+        check(gpu, case, pass, [LARGE, SMALL, MIDDLE, TALL, SMALL][i % 5], 1 + i % 5, 1 + i % 3);
         check(gpu, case, pass, REGISTERS, 4 - i % 4, 1 + i % 2);
     }
 }
@@ -189,7 +192,7 @@ fn filter_gradient_of_constants() {
     let [images, filters, outputs] = case.counts(8);
     let operands = [vec![0.1; images], vec![0.7; outputs]];
     let expected = reference(&case, FILTER, 8, &operands[0], &operands[1]);
-    for (tile, splits) in [(SMALL, 1), (MIDDLE, 16), (REGISTERS, 1), (REGISTERS, 16)] {
+    for (tile, splits) in [(SMALL, 1), (MIDDLE, 16), (TALL, 3), (REGISTERS, 1), (REGISTERS, 16)] {
         let spec = case.spec(FILTER, tile, splits);
         let found = run(gpu, &spec, 8, operands.clone(), filters);
         assert_sums(&format!("{tile:?}, {splits} splits"), &found, &expected, 8 * 3600);

@@ -7,6 +7,7 @@ use crate::tensor::Dim;
 
 const SMALL: Tile = Tile::Workgroup { rows: 32, columns: 32, depth: 16 };
 const MIDDLE: Tile = Tile::Workgroup { rows: 64, columns: 64, depth: 16 };
+const TALL: Tile = Tile::Workgroup { rows: 128, columns: 64, depth: 16 };
 const LARGE: Tile = Tile::Workgroup { rows: 128, columns: 128, depth: 8 };
 // Larger ones differ in nothing but the time that a driver takes to compile them.
 const REGISTERS: Tile = Tile::Registers { rows: 4, columns: 8 };
@@ -83,7 +84,7 @@ fn sizes() {
     let Some(gpu) = gpu() else { return };
     let pairs = [(1, 1), (7, 3), (16, 17), (33, 64), (6, 129), (64, 31), (41, 55)];
     for (i, &(n, k)) in pairs.iter().enumerate() {
-        for (j, tile) in [SMALL, MIDDLE, LARGE, REGISTERS, NARROW].into_iter().enumerate() {
+        for (j, tile) in [SMALL, MIDDLE, TALL, LARGE, REGISTERS, NARROW].into_iter().enumerate() {
             for m in [1, 15, 63, 129].into_iter().skip((i + j) % 2).step_by(2) {
                 check(gpu, &spec(1, n, k, tile), m);
             }
@@ -94,7 +95,7 @@ fn sizes() {
 #[test]
 fn transposes_and_stacks() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, LARGE, REGISTERS] {
+    for tile in [SMALL, TALL, LARGE, REGISTERS] {
         for (transpose_a, transpose_b) in [(false, true), (true, false), (true, true)] {
             for (m, n, k) in [(17, 9, 13), (64, 36, 20)] {
                 check(gpu, &MatMulSpec { transpose_a, transpose_b, ..spec(m, n, k, tile) }, 2);
@@ -109,7 +110,7 @@ fn transposes_and_stacks() {
 #[test]
 fn batched_inner_size() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, MIDDLE, REGISTERS] {
+    for tile in [SMALL, MIDDLE, TALL, REGISTERS] {
         let weights = MatMulSpec {
             m: 65.into(),
             k: Dim::batch(1),
@@ -130,7 +131,7 @@ fn long_sums_of_constants() {
     let k = 28_800;
     // The last one is the tile that training uses: its inner loops must be unrolled, because lavapipe ends all
     // loops of a thread after 65,535 rounds together, without a word.
-    for tile in [SMALL, LARGE, REGISTERS, Tile::Registers { rows: 16, columns: 8 }] {
+    for tile in [SMALL, TALL, LARGE, REGISTERS, Tile::Registers { rows: 16, columns: 8 }] {
         for splits in [1, 7] {
             let spec = MatMulSpec { splits, ..spec(1, 6, k, tile) };
             let (a, b) = (vec![0.1; 2 * k], vec![0.7; 6 * k]);
@@ -193,7 +194,7 @@ fn check_hooks(
 #[test]
 fn nan_stays_in_its_row() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, MIDDLE, LARGE, REGISTERS] {
+    for tile in [SMALL, MIDDLE, TALL, LARGE, REGISTERS] {
         let spec = spec(1, 5, 7, tile);
         let (mut a, b) = (random(9 * 7, 6), random(7 * 5, 7));
         a[8 * 7 + 6] = f32::NAN;

@@ -100,15 +100,19 @@ fn every_kernel() -> Vec<Specialised> {
     let mut kernels = Vec::new();
     let tiles = [
         Tile::Workgroup { rows: 128, columns: 128, depth: 8 },
+        Tile::Workgroup { rows: 128, columns: 64, depth: 16 },
         Tile::Workgroup { rows: 64, columns: 64, depth: 16 },
         Tile::Workgroup { rows: 32, columns: 32, depth: 16 },
         Tile::Registers { rows: 16, columns: 8 },
     ];
     for tile in tiles {
+        // The rule takes the largest for sums of one block alone.
+        let largest = tile == tiles[0];
         for (transpose_a, transpose_b, size) in
             [(false, false, 1024), (true, false, 1024), (false, true, 1023)]
         {
-            kernels.push(matmul(&product(size, transpose_a, transpose_b, tile)));
+            let k = Dim::fixed(if largest { size / 2 } else { size });
+            kernels.push(matmul(&MatMulSpec { k, ..product(size, transpose_a, transpose_b, tile) }));
         }
         for channels in [3, 32] {
             let passes = [
@@ -116,7 +120,8 @@ fn every_kernel() -> Vec<Specialised> {
                 (ConvPass::InputGradient, 1),
                 (ConvPass::FilterGradient { bias: true }, 64),
             ];
-            kernels.extend(passes.map(|(pass, splits)| conv(&convolution(pass, channels, tile, splits))));
+            let taken = if largest { &passes[..2] } else { &passes };
+            kernels.extend(taken.iter().map(|&(pass, n)| conv(&convolution(pass, channels, tile, n))));
         }
     }
     kernels.push(matmul_naive(&product(1024, false, false, tiles[0])));

@@ -4,6 +4,7 @@
 // ones makes the last row of C the gradient of the bias.
 
 const OUTSIDE: u32 = 0xffffffffu;
+const A_PADDED: bool = true;
 
 // begin addresses
 const HEIGHT: u32 = 8u;
@@ -21,18 +22,19 @@ const DILATION_W: u32 = 1u;
 const PAD_TOP: u32 = 0u;
 const PAD_LEFT: u32 = 0u;
 
+// The address that the tap meets from the first output, its row and its column: those may lie in the padding.
 fn origin_a(m: u32) -> vec3<i32> {
-    let row = m / (CHANNELS * KERNEL_W) * DILATION_H;
-    let column = m / CHANNELS % KERNEL_W * DILATION_W;
-    return vec3(i32(m % CHANNELS), i32(row) - i32(PAD_TOP), i32(column) - i32(PAD_LEFT));
+    let row = i32(m / (CHANNELS * KERNEL_W) * DILATION_H) - i32(PAD_TOP);
+    let column = i32(m / CHANNELS % KERNEL_W * DILATION_W) - i32(PAD_LEFT);
+    return vec3((row * i32(WIDTH) + column) * i32(CHANNELS) + i32(m % CHANNELS), row, column);
 }
 
 fn address_a(origin: vec3<i32>, k: u32) -> u32 {
-    let row = origin.y + i32(k / OUT_WIDTH % OUT_HEIGHT * STRIDE_H);
-    let column = origin.z + i32(k % OUT_WIDTH * STRIDE_W);
-    let pixel = (i32(k / (OUT_WIDTH * OUT_HEIGHT) * HEIGHT) + row) * i32(WIDTH) + column;
-    let index = u32(pixel) * CHANNELS + u32(origin.x);
-    return select(OUTSIDE, index, u32(row) < HEIGHT && u32(column) < WIDTH);
+    let row = k / OUT_WIDTH % OUT_HEIGHT * STRIDE_H;
+    let column = k % OUT_WIDTH * STRIDE_W;
+    let pixel = (k / (OUT_WIDTH * OUT_HEIGHT) * HEIGHT + row) * WIDTH + column;
+    let inside = u32(origin.y) + row < HEIGHT && u32(origin.z) + column < WIDTH;
+    return select(u32(origin.x) + pixel * CHANNELS, OUTSIDE, A_PADDED && !inside);
 }
 
 fn origin_b(n: u32) -> vec3<i32> { return vec3(i32(n), 0, 0); }

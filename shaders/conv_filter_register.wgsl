@@ -1,8 +1,8 @@
 // dw[kh, kw, c, f] = sum over pixels (n, i, j) of x[n, i * stride - pad + kh * dilation, ..., c] · dy[n, i, j, f], and
 // behind it the sums of dy, the gradient of the bias, for adapters that run on a processor.
 //
-// Tile: TAPS of a kernel's row x four channels x COLUMNS filters a thread. Workgroup: 32 threads.
-// Dispatch: x, y: ceil(KERNEL_H * KERNEL_W / TAPS * ceil(CHANNELS / 4) * ceil(FILTERS / COLUMNS) / 32) groups, with the
+// Tile: TAPS of a kernel's row x four channels x COLUMNS filters a thread. Workgroup: THREADS threads.
+// Dispatch: x, y: ceil(KERNEL_H * KERNEL_W / TAPS * ceil(CHANNELS / 4) * ceil(FILTERS / COLUMNS) / THREADS) groups, with the
 // bias ceil(FILTERS / COLUMNS) threads more; z: SPLITS.
 // Reads: x (binding 1), dy (2). Writes: partial sums (3) [SPLITS, KERNEL_H * KERNEL_W * CHANNELS + bias, FILTERS].
 // A sum runs in blocks of at most 512 pixels, whose sums are added in order.
@@ -27,6 +27,7 @@ const IMAGES_FACTOR: u32 = 1u;
 const IMAGES_BATCH: bool = true;
 const SPLITS: u32 = 1u;
 const COLUMNS: u32 = 16u;
+const THREADS: u32 = 16u;
 // Taps of a kernel's row that are worked off together: a divisor of KERNEL_W.
 const TAPS: u32 = 3u;
 const A_VECTOR: bool = false;
@@ -52,7 +53,6 @@ const DILATION_W: u32 = 1u;
 const PAD_TOP: u32 = 0u;
 const PAD_LEFT: u32 = 0u;
 
-const THREADS: u32 = 32u;
 const COLUMNS4: u32 = COLUMNS / 4u;
 const GROUPS: u32 = (FILTERS + COLUMNS - 1u) / COLUMNS;
 const QUADS: u32 = (CHANNELS + 3u) / 4u;
@@ -61,6 +61,8 @@ const BIAS_ROW: u32 = KERNEL_H * TAP_GROUPS * QUADS;
 const ROWS: u32 = KERNEL_H * KERNEL_W * CHANNELS;
 const CHANNELS_RAGGED: bool = CHANNELS % 4u != 0u;
 const FILTERS_RAGGED: bool = FILTERS % COLUMNS != 0u;
+
+var<workgroup> totals: array<vec4<f32>, TAPS * 4u * COLUMNS4 * THREADS>;
 
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
@@ -110,6 +112,14 @@ fn store_element(row: u32, column: u32, base: u32, value: f32) {
     if (STORE_RESULT) { result[index] = stored; }
 }
 
+// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
+fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
+    var total = sum;
+    if (!first) { total += totals[at]; }
+    if (!last) { totals[at] = total; }
+    return total;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(local_invocation_index) local: u32,
@@ -128,9 +138,10 @@ fn main(
     let share = (pixels + SPLITS - 1u) / SPLITS;
     let end = min(pixels, (group.z + 1u) * share);
 
-    var total: array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>;
-    for (var block = group.z * share; block < end; block += 512u) {
-        var sums: array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>;
+    let start = group.z * share;
+    var sums: array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>;
+    for (var block = start; block < end; block += 512u) {
+        sums = array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>();
         let stop = min(end, block + 512u);
         for (var pixel = block; pixel < stop; pixel++) {
             let row = pixel / OUT_WIDTH % OUT_HEIGHT * STRIDE_H + tap_h * DILATION_H - PAD_TOP;
@@ -149,7 +160,10 @@ fn main(
         }
         for (var k = 0u; k < TAPS; k++) {
             for (var c = 0u; c < 4u; c++) {
-                for (var f = 0u; f < COLUMNS4; f++) { total[k][c][f] += sums[k][c][f]; }
+                for (var f = 0u; f < COLUMNS4; f++) {
+                    let at = ((k * 4u + c) * COLUMNS4 + f) * THREADS + local;
+                    sums[k][c][f] = carry(at, sums[k][c][f], block == start, stop == end);
+                }
             }
         }
     }
@@ -159,7 +173,7 @@ fn main(
             if ((CHANNELS_RAGGED && channel + c >= CHANNELS) || (is_bias && k + c > 0u)) { continue; }
             let row = select((tap_h * KERNEL_W + taps + k) * CHANNELS + channel + c, ROWS, is_bias);
             for (var f = 0u; f < COLUMNS4; f++) {
-                let v = total[k][c][f];
+                let v = sums[k][c][f];
                 store_element(row, first_filter + f * 4u, base, v.x);
                 store_element(row, first_filter + f * 4u + 1u, base, v.y);
                 store_element(row, first_filter + f * 4u + 2u, base, v.z);

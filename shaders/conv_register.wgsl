@@ -1,8 +1,8 @@
 // y[n, i, j, f] = epilogue(sum over (a, b, c) of x[n, row(i, a), column(j, b), c] · w(a, b, c, f)): a convolution, or by
 // the section of taps of conv_input_gradient its gradient, for adapters that run on a processor.
 //
-// Tile: PIXELS of one row x COLUMNS channels a thread, TAPS times four source channels at a time. Workgroup: 32 threads.
-// Dispatch: x, y: ceil(images * RESULT_HEIGHT * PHASES * SEGMENTS * ceil(RESULT_CHANNELS / COLUMNS) / 32) groups.
+// Tile: PIXELS of one row x COLUMNS channels a thread, TAPS times four source channels at a time. Workgroup: THREADS threads.
+// Dispatch: x, y: ceil(images * RESULT_HEIGHT * PHASES * SEGMENTS * ceil(RESULT_CHANNELS / COLUMNS) / THREADS) groups.
 // Reads: x (binding 1), w (2). Writes: y (3).
 // A sum runs in blocks of at most 512 terms, whose sums are added in order.
 
@@ -26,6 +26,7 @@ const IMAGES_FACTOR: u32 = 1u;
 const IMAGES_BATCH: bool = true;
 const PIXELS: u32 = 6u;
 const COLUMNS: u32 = 8u;
+const THREADS: u32 = 32u;
 // Taps of a kernel's row that are worked off together: a divisor of KERNEL_W.
 const TAPS: u32 = 3u;
 const A_VECTOR: bool = false;
@@ -64,7 +65,6 @@ fn filter_address(tap_h: u32, tap_w: u32, source: u32, channel: u32) -> u32 {
 }
 // end taps
 
-const THREADS: u32 = 32u;
 const COLUMNS4: u32 = COLUMNS / 4u;
 const GROUPS: u32 = (RESULT_CHANNELS + COLUMNS - 1u) / COLUMNS;
 const SEGMENTS: u32 = ((RESULT_WIDTH + PHASES - 1u) / PHASES + PIXELS - 1u) / PIXELS;
@@ -74,6 +74,7 @@ const QUADS: u32 = (SOURCE_CHANNELS + 3u) / 4u;
 const STEPS: u32 = KERNEL_H * (KERNEL_W / TAPS) * QUADS;
 const STEPS_A_BLOCK: u32 = 512u / (TAPS * 4u);
 
+var<workgroup> totals: array<vec4<f32>, PIXELS * COLUMNS4 * THREADS>;
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
 fn read4_a(index: u32) -> vec4<f32> { return vec4(a[index], a[index + 1u], a[index + 2u], a[index + 3u]); }
@@ -109,8 +110,7 @@ fn weight(tap: vec2<u32>, source: u32, channel: u32) -> f32 {
 // Four weights, along the axis that is contiguous in memory.
 fn weights4(tap: vec2<u32>, source: u32, channel: u32) -> vec4<f32> {
     if (B_VECTOR) {
-        if (SOURCE_RAGGED && source >= SOURCE_CHANNELS) { return vec4(0.0); }
-        if (RESULT_RAGGED && channel >= RESULT_CHANNELS) { return vec4(0.0); }
+        if ((SOURCE_RAGGED && source >= SOURCE_CHANNELS) || (RESULT_RAGGED && channel >= RESULT_CHANNELS)) { return vec4(0.0); }
         let i = filter_address(tap.x, tap.y, source, channel);
         let v = read4_b(i);
         return vec4(load_b(i, v.x), load_b(i + 1u, v.y), load_b(i + 2u, v.z), load_b(i + 3u, v.w));
@@ -129,17 +129,20 @@ fn weights(tap: vec2<u32>, source: u32, channel: u32) -> mat4x4<f32> {
     return w;
 }
 
-fn store_element(index: u32, channel: u32, value: f32) {
-    if (RESULT_RAGGED && channel >= RESULT_CHANNELS) { return; }
-    let stored = epilogue(index + channel, value);
-    if (STORE_RESULT) { result[index + channel] = stored; }
+fn store(index: u32, channel: u32, values: vec4<f32>) {
+    for (var c = channel; c < channel + 4u; c++) {
+        if (RESULT_RAGGED && c >= RESULT_CHANNELS) { return; }
+        let stored = epilogue(index + c, values[c - channel]);
+        if (STORE_RESULT) { result[index + c] = stored; }
+    }
 }
 
-fn store(index: u32, channel: u32, values: vec4<f32>) {
-    store_element(index, channel, values.x);
-    store_element(index, channel + 1u, values.y);
-    store_element(index, channel + 2u, values.z);
-    store_element(index, channel + 3u, values.w);
+// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
+fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
+    var total = sum;
+    if (!first) { total += totals[at]; }
+    if (!last) { totals[at] = total; }
+    return total;
 }
 
 @compute @workgroup_size(THREADS)
@@ -156,9 +159,9 @@ fn main(
     let image = thread / (GROUPS * SEGMENTS * PHASES * RESULT_HEIGHT);
     if (image >= IMAGES_FACTOR * select(1u, step.batch, IMAGES_BATCH)) { return; }
 
-    var total: array<array<vec4<f32>, COLUMNS4>, PIXELS>;
+    var sums: array<array<vec4<f32>, COLUMNS4>, PIXELS>;
     for (var block = 0u; block < STEPS; block += STEPS_A_BLOCK) {
-        var sums: array<array<vec4<f32>, COLUMNS4>, PIXELS>;
+        sums = array<array<vec4<f32>, COLUMNS4>, PIXELS>();
         let stop = min(block + STEPS_A_BLOCK, STEPS);
         for (var at = block; at < stop; at++) {
             let source = at % QUADS * 4u;
@@ -182,13 +185,15 @@ fn main(
             }
         }
         for (var p = 0u; p < PIXELS; p++) {
-            for (var c = 0u; c < COLUMNS4; c++) { total[p][c] += sums[p][c]; }
+            for (var c = 0u; c < COLUMNS4; c++) {
+                sums[p][c] = carry((p * COLUMNS4 + c) * THREADS + local, sums[p][c], block == 0u, stop == STEPS);
+            }
         }
     }
     for (var p = 0u; p < PIXELS; p++) {
         let column = (first + p) * PHASES + phase;
         if (column >= RESULT_WIDTH) { break; }
         let index = ((image * RESULT_HEIGHT + row) * RESULT_WIDTH + column) * RESULT_CHANNELS;
-        for (var c = 0u; c < COLUMNS4; c++) { store(index, channel + c * 4u, total[p][c]); }
+        for (var c = 0u; c < COLUMNS4; c++) { store(index, channel + c * 4u, sums[p][c]); }
     }
 }

@@ -1,7 +1,7 @@
 // C[m, n] = epilogue(sum over k of A(m, k) · B(k, n)) for adapters that run on a processor: no workgroup memory.
 //
-// Tile: ROWS x COLUMNS outputs a thread, four k at a time. Workgroup: 32 threads.
-// Dispatch: x, y: ceil(ceil(M / ROWS) * ceil(N / COLUMNS) / 32) groups, those of one row of C side by side; z: SPLITS.
+// Tile: ROWS x COLUMNS outputs a thread, four k at a time. Workgroup: THREADS threads.
+// Dispatch: x, y: ceil(ceil(M / ROWS) * ceil(N / COLUMNS) / THREADS) groups, those of one row of C side by side; z: SPLITS.
 // Reads: A (binding 1), B (2). Writes: C (3), or with SPLITS > 1 partial sums [SPLITS, stack, M, N] for sum_partials.
 // A sum runs in blocks of at most 512 terms, whose sums are added in order.
 
@@ -32,6 +32,7 @@ const STACK_BATCH: bool = false;
 const SPLITS: u32 = 1u;
 const ROWS: u32 = 16u;
 const COLUMNS: u32 = 8u;
+const THREADS: u32 = 32u;
 // A is [M, K], or transposed [K, M]; B is [K, N], or transposed [N, K].
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
@@ -45,8 +46,10 @@ const B_VECTOR: bool = false;
 const K_RAGGED: bool = true;
 const STORE_RESULT: bool = true;
 
-const THREADS: u32 = 32u;
 const COLUMNS4: u32 = COLUMNS / 4u;
+
+// The sums of the blocks before: no second set fits into registers.
+var<workgroup> totals: array<vec4<f32>, ROWS * COLUMNS4 * THREADS>;
 
 // Where this group's matrices start in a stack of them.
 var<private> base_a: u32;
@@ -74,36 +77,32 @@ fn load_b(index: u32, value: f32) -> f32 { return value; }
 fn epilogue(index: u32, value: f32) -> f32 { return value; }
 
 fn element_a(m: u32, k: u32, end: u32) -> f32 {
-    let last = size_m() - 1u;
-    let address = address_a(origin_a(min(m, last)), select(k, min(k, end - 1u), K_RAGGED));
     let outside = K_RAGGED && k >= end;
-    let index = select(base_a + address, 0u, outside);
+    let index = select(base_a + address_a(origin_a(min(m, size_m() - 1u)), k), 0u, outside);
     return select(load_a(index, read_a(index)), 0.0, outside);
 }
 
 fn element_b(n: u32, k: u32, end: u32) -> f32 {
     let outside = K_RAGGED && k >= end;
-    let index = base_b + address_b(origin_b(min(n, size_n() - 1u)), select(k, min(k, end - 1u), K_RAGGED));
+    let index = select(base_b + address_b(origin_b(min(n, size_n() - 1u)), k), 0u, outside);
     return select(load_b(index, read_b(index)), 0.0, outside);
 }
 
-// Four elements along the contiguous axis. Beyond the end of k come zeros, beyond m the last row again: nobody
-// stores what becomes of it.
-fn gather_a(m: u32, k: u32, end: u32) -> vec4<f32> {
-    if (!A_VECTOR) {
-        let one = vec2(u32(!A_ALONG_K), u32(A_ALONG_K));
-        return vec4(element_a(m, k, end), element_a(m + one.x, k + one.y, end),
-            element_a(m + 2u * one.x, k + 2u * one.y, end), element_a(m + 3u * one.x, k + 3u * one.y, end));
+// Elements k .. k + 3 of row m of A. Beyond the end of k come zeros, beyond m the last row again: nobody stores what
+// becomes of it.
+fn row_of_a(m: u32, k: u32, end: u32) -> vec4<f32> {
+    if (!A_VECTOR || !A_ALONG_K) {
+        return vec4(element_a(m, k, end), element_a(m, k + 1u, end),
+            element_a(m, k + 2u, end), element_a(m, k + 3u, end));
     }
-    let last = size_m() - 1u;
-    let address = address_a(origin_a(min(m, last)), select(k, min(k, end - 1u), K_RAGGED));
     let outside = K_RAGGED && k >= end;
-    let i = select(base_a + address, 0u, outside) & ~3u;
+    let i = select(base_a + address_a(origin_a(min(m, size_m() - 1u)), k), 0u, outside) & ~3u;
     let v = read4_a(i);
     let loaded = vec4(load_a(i, v.x), load_a(i + 1u, v.y), load_a(i + 2u, v.z), load_a(i + 3u, v.w));
     return select(loaded, vec4(0.0), outside);
 }
 
+// Four elements of B along the contiguous axis.
 fn gather_b(n: u32, k: u32, end: u32) -> vec4<f32> {
     if (!B_VECTOR) {
         let one = vec2(u32(!B_ALONG_K), u32(B_ALONG_K));
@@ -111,7 +110,7 @@ fn gather_b(n: u32, k: u32, end: u32) -> vec4<f32> {
             element_b(n + 2u * one.x, k + 2u * one.y, end), element_b(n + 3u * one.x, k + 3u * one.y, end));
     }
     let outside = K_RAGGED && k >= end;
-    let i = (base_b + address_b(origin_b(min(n, size_n() - 1u)), select(k, min(k, end - 1u), K_RAGGED))) & ~3u;
+    let i = select(base_b + address_b(origin_b(min(n, size_n() - 1u)), k), 0u, outside) & ~3u;
     let v = read4_b(i);
     let loaded = vec4(load_b(i, v.x), load_b(i + 1u, v.y), load_b(i + 2u, v.z), load_b(i + 3u, v.w));
     return select(loaded, vec4(0.0), outside);
@@ -141,11 +140,12 @@ fn gather4_b(n: u32, k: u32, end: u32) -> mat4x4<f32> {
     return mat4x4(gather_b(n, k, end), gather_b(n, k + 1u, end), gather_b(n, k + 2u, end), gather_b(n, k + 3u, end));
 }
 
-// Elements k .. k + 3 of row m of A.
-fn row_of_a(m: u32, k: u32, end: u32) -> vec4<f32> {
-    if (A_ALONG_K) { return gather_a(m, k, end); }
-    return vec4(element_a(m, k, end), element_a(m, k + 1u, end),
-        element_a(m, k + 2u, end), element_a(m, k + 3u, end));
+// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
+fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
+    var total = sum;
+    if (!first) { total += totals[at]; }
+    if (!last) { totals[at] = total; }
+    return total;
 }
 
 @compute @workgroup_size(THREADS)
@@ -167,9 +167,10 @@ fn main(
     let share = (size_k() + SPLITS * 4u - 1u) / (SPLITS * 4u) * 4u;
     let end = min(size_k(), (group.z + 1u) * share);
 
-    var total: array<array<vec4<f32>, COLUMNS4>, ROWS>;
-    for (var block = group.z * share; block < end; block += 512u) {
-        var sums: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    let start = group.z * share;
+    var sums: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    for (var block = start; block < end; block += 512u) {
+        sums = array<array<vec4<f32>, COLUMNS4>, ROWS>();
         let stop = min(end, block + 512u);
         for (var k = block; k < stop; k += 4u) {
             var y: array<array<vec4<f32>, COLUMNS4>, 4>;
@@ -186,10 +187,12 @@ fn main(
             }
         }
         for (var i = 0u; i < ROWS; i++) {
-            for (var c = 0u; c < COLUMNS4; c++) { total[i][c] += sums[i][c]; }
+            for (var c = 0u; c < COLUMNS4; c++) {
+                sums[i][c] = carry((i * COLUMNS4 + c) * THREADS + local, sums[i][c], block == start, stop == end);
+            }
         }
     }
     for (var i = 0u; i < ROWS; i++) {
-        for (var c = 0u; c < COLUMNS4; c++) { store(m0 + i, n0 + c * 4u, total[i][c]); }
+        for (var c = 0u; c < COLUMNS4; c++) { store(m0 + i, n0 + c * 4u, sums[i][c]); }
     }
 }

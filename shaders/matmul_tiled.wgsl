@@ -1,8 +1,8 @@
 // C[m, n] = epilogue(sum over k of A(m, k) · B(k, n)), tiles of both operands in workgroup memory.
 // Matrix products, and by other address functions the three passes of a convolution (implicit GEMM).
 //
-// Tile: TILE_M x TILE_N x DEPTH, PER_M x PER_N outputs a thread: 64x64x16 4x4, 128x128x8 8x8, 32x32x16 4x4.
-// Workgroup: TILE_M / PER_M * TILE_N / PER_N threads.
+// Tile: TILE_M x TILE_N x DEPTH, PER_M x PER_N outputs a thread: 128x128x8 8x8, 128x64x16 8x4, 64x64x16 4x4, 32x32x16 4x4.
+// Workgroup: TILE_N / PER_N by TILE_M / PER_M threads.
 // Dispatch: x, y: ceil(M / TILE_M) * ceil(N / TILE_N) groups, those of one row of C side by side; z: SPLITS.
 // Reads: A (binding 1), B (2). Writes: C (3), or with SPLITS > 1 partial sums [SPLITS, stack, M, N] for sum_partials.
 // A sum runs in blocks of at most 512 terms, whose sums are added in order.
@@ -13,12 +13,7 @@ struct Step {
     scalars: array<vec4<f32>, 14>,
 }
 
-alias ElementA = f32;
-alias ElementB = f32;
-
 @group(0) @binding(0) var<uniform> step: Step;
-@group(0) @binding(1) var<storage, read_write> a: array<ElementA>;
-@group(0) @binding(2) var<storage, read_write> b: array<ElementB>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 // bindings of the hooks
 
@@ -37,34 +32,20 @@ const TILE_N: u32 = 64u;
 const DEPTH: u32 = 16u;
 const PER_M: u32 = 4u;
 const PER_N: u32 = 4u;
-// A is [M, K], or transposed [K, M]; B is [K, N], or transposed [N, K].
-const TRANSPOSE_A: bool = false;
-const TRANSPOSE_B: bool = false;
-// Whether four elements read together follow each other along k, or along m (of A) and n (of B).
-const A_ALONG_K: bool = true;
-const B_ALONG_K: bool = false;
-// Whether those four lie in one aligned word of four.
-const A_VECTOR: bool = false;
-const B_VECTOR: bool = false;
-// Whether an address of A may be OUTSIDE, and whether a slice of k may reach beyond the end.
-const A_PADDED: bool = false;
-const K_RAGGED: bool = true;
-// Whether the last row of A is all ones, and not in memory: it yields the sums of the columns of B.
-const ONES_ROW: bool = false;
+// Whether no share of k is longer than one block: then the sums need registers once, not twice.
+const ONE_BLOCK: bool = false;
 const STORE_RESULT: bool = true;
 
-const OUTSIDE: u32 = 0xffffffffu;
 const THREADS_N: u32 = TILE_N / PER_N;
-const THREADS: u32 = TILE_M / PER_M * THREADS_N;
-const CHUNKS_M: u32 = PER_M / 4u;
-const CHUNKS_N: u32 = PER_N / 4u;
+const THREADS_M: u32 = TILE_M / PER_M;
+const THREADS: u32 = THREADS_M * THREADS_N;
 const PITCH_A: u32 = TILE_M + 4u;
 const PITCH_B: u32 = TILE_N + 4u;
+const TILE_B: u32 = DEPTH * PITCH_A;
 const LOADS_A: u32 = TILE_M * DEPTH / 4u / THREADS;
 const LOADS_B: u32 = TILE_N * DEPTH / 4u / THREADS;
 
-var<workgroup> tile_a: array<f32, DEPTH * PITCH_A>;
-var<workgroup> tile_b: array<f32, DEPTH * PITCH_B>;
+var<workgroup> tile: array<f32, DEPTH * (PITCH_A + PITCH_B)>;
 
 // Where this group's matrices start in a stack of them.
 var<private> base_a: u32;
@@ -76,69 +57,18 @@ fn size_n() -> u32 { return N_FACTOR * select(1u, step.batch, N_BATCH); }
 fn stack_size() -> u32 { return STACK_FACTOR * select(1u, step.batch, STACK_BATCH); }
 fn size_k() -> u32 { return K_FACTOR * select(1u, step.batch, K_BATCH); }
 
-fn read_a(index: u32) -> f32 { return a[index]; }
-fn read_b(index: u32) -> f32 { return b[index]; }
-fn read4_a(index: u32) -> vec4<f32> { return vec4(a[index], a[index + 1u], a[index + 2u], a[index + 3u]); }
-fn read4_b(index: u32) -> vec4<f32> { return vec4(b[index], b[index + 1u], b[index + 2u], b[index + 3u]); }
+// The operands: as they stand, ones. matmul_operands puts its own in their place.
+// begin operands
+const A_ALONG_K: bool = true;
+const B_ALONG_K: bool = false;
+struct Load { to: u32 }
+fn load_of_a(m0: u32, thread: u32) -> Load { return Load(thread * 4u % DEPTH * PITCH_A + thread * 4u / DEPTH); }
+fn load_of_b(n0: u32, thread: u32) -> Load { return Load(thread * 4u / TILE_N * PITCH_B + thread * 4u % TILE_N); }
+fn gather_a(load: Load, k0: u32, end: u32) -> vec4<f32> { return vec4(1.0); }
+fn gather_b(load: Load, k0: u32, end: u32) -> vec4<f32> { return vec4(1.0); }
+// end operands
 
-// Addresses of the elements: first what depends on m (on n) alone, then the rest. The three passes of a
-// convolution put their own in the place of these.
-// begin addresses
-fn origin_a(m: u32) -> vec3<i32> { return vec3(i32(select(m * size_k(), m, TRANSPOSE_A)), 0, 0); }
-fn origin_b(n: u32) -> vec3<i32> { return vec3(i32(select(n, n * size_k(), TRANSPOSE_B)), 0, 0); }
-fn address_a(origin: vec3<i32>, k: u32) -> u32 { return u32(origin.x) + k * select(1u, size_m(), TRANSPOSE_A); }
-fn address_b(origin: vec3<i32>, k: u32) -> u32 { return u32(origin.x) + k * select(size_n(), 1u, TRANSPOSE_B); }
-// end addresses
-
-fn load_a(index: u32, value: f32) -> f32 { return value; }
-fn load_b(index: u32, value: f32) -> f32 { return value; }
 fn epilogue(index: u32, value: f32) -> f32 { return value; }
-
-fn element_a(m: u32, k: u32, end: u32) -> f32 {
-    let last = size_m() - 1u;
-    if (ONES_ROW && m >= last) { return 1.0; }
-    let address = address_a(origin_a(min(m, last)), select(k, min(k, end - 1u), K_RAGGED));
-    let outside = (K_RAGGED && k >= end) || (A_PADDED && address == OUTSIDE);
-    let index = select(base_a + address, 0u, outside);
-    return select(load_a(index, read_a(index)), 0.0, outside);
-}
-
-fn element_b(n: u32, k: u32, end: u32) -> f32 {
-    let outside = K_RAGGED && k >= end;
-    let index = base_b + address_b(origin_b(min(n, size_n() - 1u)), select(k, min(k, end - 1u), K_RAGGED));
-    return select(load_b(index, read_b(index)), 0.0, outside);
-}
-
-// Four elements along the contiguous axis. Beyond the end of k come zeros, beyond m the last row again: nobody
-// stores what becomes of it.
-fn gather_a(m: u32, k: u32, end: u32) -> vec4<f32> {
-    if (!A_VECTOR) {
-        let one = vec2(u32(!A_ALONG_K), u32(A_ALONG_K));
-        return vec4(element_a(m, k, end), element_a(m + one.x, k + one.y, end),
-            element_a(m + 2u * one.x, k + 2u * one.y, end), element_a(m + 3u * one.x, k + 3u * one.y, end));
-    }
-    let last = size_m() - 1u;
-    if (ONES_ROW && m >= last) { return vec4(1.0); }
-    let address = address_a(origin_a(min(m, last)), select(k, min(k, end - 1u), K_RAGGED));
-    let outside = (K_RAGGED && k >= end) || (A_PADDED && address == OUTSIDE);
-    let i = select(base_a + address, 0u, outside) & ~3u;
-    let v = read4_a(i);
-    let loaded = vec4(load_a(i, v.x), load_a(i + 1u, v.y), load_a(i + 2u, v.z), load_a(i + 3u, v.w));
-    return select(loaded, vec4(0.0), outside);
-}
-
-fn gather_b(n: u32, k: u32, end: u32) -> vec4<f32> {
-    if (!B_VECTOR) {
-        let one = vec2(u32(!B_ALONG_K), u32(B_ALONG_K));
-        return vec4(element_b(n, k, end), element_b(n + one.x, k + one.y, end),
-            element_b(n + 2u * one.x, k + 2u * one.y, end), element_b(n + 3u * one.x, k + 3u * one.y, end));
-    }
-    let outside = K_RAGGED && k >= end;
-    let i = (base_b + address_b(origin_b(min(n, size_n() - 1u)), select(k, min(k, end - 1u), K_RAGGED))) & ~3u;
-    let v = read4_b(i);
-    let loaded = vec4(load_b(i, v.x), load_b(i + 1u, v.y), load_b(i + 2u, v.z), load_b(i + 3u, v.w));
-    return select(loaded, vec4(0.0), outside);
-}
 
 fn store_element(m: u32, n: u32, value: f32) {
     if (n >= size_n()) { return; }
@@ -147,7 +77,7 @@ fn store_element(m: u32, n: u32, value: f32) {
     if (STORE_RESULT) { result[index] = stored; }
 }
 
-fn store(m: u32, n: u32, values: vec4<f32>) {
+fn store_row(m: u32, n: u32, values: vec4<f32>) {
     if (m >= size_m()) { return; }
     store_element(m, n, values.x);
     store_element(m, n + 1u, values.y);
@@ -155,91 +85,91 @@ fn store(m: u32, n: u32, values: vec4<f32>) {
     store_element(m, n + 3u, values.w);
 }
 
+fn store(m: u32, n: u32, rows: mat4x4<f32>) {
+    store_row(m, n, rows[0]);
+    store_row(m + 1u, n, rows[1]);
+    store_row(m + 2u, n, rows[2]);
+    store_row(m + 3u, n, rows[3]);
+}
+
 // Four elements in a row of memory lie in a row of the tile, or one below the other.
-fn fill_a(m0: u32, k0: u32, end: u32, thread: u32) {
-    let row = select(TILE_M / 4u, DEPTH / 4u, A_ALONG_K);
-    let stride = select(1u, PITCH_A, A_ALONG_K);
-    for (var i = 0u; i < LOADS_A; i++) {
-        let at = i * THREADS + thread;
-        let four = vec2(at % row * 4u, at / row);
-        let m = select(four.x, four.y, A_ALONG_K);
-        let k = select(four.y, four.x, A_ALONG_K);
-        let v = gather_a(m0 + m, k0 + k, end);
-        let to = k * PITCH_A + m;
-        tile_a[to] = v.x;
-        tile_a[to + stride] = v.y;
-        tile_a[to + 2u * stride] = v.z;
-        tile_a[to + 3u * stride] = v.w;
-    }
+fn put(at: u32, stride: u32, v: vec4<f32>) {
+    tile[at] = v.x;
+    tile[at + stride] = v.y;
+    tile[at + 2u * stride] = v.z;
+    tile[at + 3u * stride] = v.w;
 }
 
-fn fill_b(n0: u32, k0: u32, end: u32, thread: u32) {
-    let row = select(TILE_N / 4u, DEPTH / 4u, B_ALONG_K);
-    let stride = select(1u, PITCH_B, B_ALONG_K);
-    for (var i = 0u; i < LOADS_B; i++) {
-        let at = i * THREADS + thread;
-        let four = vec2(at % row * 4u, at / row);
-        let n = select(four.x, four.y, B_ALONG_K);
-        let k = select(four.y, four.x, B_ALONG_K);
-        let v = gather_b(n0 + n, k0 + k, end);
-        let to = k * PITCH_B + n;
-        tile_b[to] = v.x;
-        tile_b[to + stride] = v.y;
-        tile_b[to + 2u * stride] = v.z;
-        tile_b[to + 3u * stride] = v.w;
-    }
+// A thread's results: two by two quarters, a half tile apart, of four by four. Tiles with four rows (columns) a thread
+// have the first alone.
+struct Results { c00: mat4x4<f32>, c01: mat4x4<f32>, c10: mat4x4<f32>, c11: mat4x4<f32> }
+
+fn four(at: u32) -> vec4<f32> { return vec4(tile[at], tile[at + 1u], tile[at + 2u], tile[at + 3u]); }
+fn outer(x: vec4<f32>, y: vec4<f32>) -> mat4x4<f32> { return mat4x4(x.x * y, x.y * y, x.z * y, x.w * y); }
+
+// Adds the products of one k. No loops and no arrays: some compilers keep those in memory.
+fn multiply(sums: ptr<function, Results>, at_a: u32, at_b: u32) {
+    let x = four(at_a);
+    let y = four(at_b);
+    (*sums).c00 += outer(x, y);
+    if (PER_N > 4u) { (*sums).c01 += outer(x, four(at_b + TILE_N / 2u)); }
+    if (PER_M > 4u) { (*sums).c10 += outer(four(at_a + TILE_M / 2u), y); }
+    if (PER_M > 4u && PER_N > 4u) { (*sums).c11 += outer(four(at_a + TILE_M / 2u), four(at_b + TILE_N / 2u)); }
 }
 
-// The m (the n) of chunk c of a thread: its four outputs follow each other, its chunks lie a half tile apart.
-fn chunk_m(thread: u32, c: u32) -> u32 { return c * (TILE_M / CHUNKS_M) + thread / THREADS_N * 4u; }
-fn chunk_n(thread: u32, c: u32) -> u32 { return c * (TILE_N / CHUNKS_N) + thread % THREADS_N * 4u; }
-
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(THREADS_N, THREADS_M)
 fn main(
     @builtin(local_invocation_index) thread: u32,
+    @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
     let tiles_n = (size_n() + TILE_N - 1u) / TILE_N;
     let tiles_m = (size_m() + TILE_M - 1u) / TILE_M;
-    let tile = group.y * groups.x + group.x;
-    let stack = tile / (tiles_m * tiles_n);
-    let m0 = tile / tiles_n % tiles_m * TILE_M;
-    let n0 = tile % tiles_n * TILE_N;
+    let tile_number = group.y * groups.x + group.x;
+    let stack = tile_number / (tiles_m * tiles_n);
+    let m0 = tile_number / tiles_n % tiles_m * TILE_M;
+    let n0 = tile_number % tiles_n * TILE_N;
     if (stack >= stack_size()) { return; }
     base_a = select(0u, stack * size_m() * size_k(), STACK_BATCH || STACK_FACTOR > 1u);
     base_b = select(0u, stack * size_k() * size_n(), STACK_BATCH || STACK_FACTOR > 1u);
     base_result = (group.z * stack_size() + stack) * size_m() * size_n();
     let share = (size_k() + SPLITS * DEPTH - 1u) / (SPLITS * DEPTH) * DEPTH;
     let end = min(size_k(), (group.z + 1u) * share);
+    let m = local.y * 4u;
+    let n = local.x * 4u;
+    var loads_a: array<Load, LOADS_A>;
+    for (var i = 0u; i < LOADS_A; i++) { loads_a[i] = load_of_a(m0, i * THREADS + thread); }
+    var loads_b: array<Load, LOADS_B>;
+    for (var i = 0u; i < LOADS_B; i++) { loads_b[i] = load_of_b(n0, i * THREADS + thread); }
 
-    var total: array<array<vec4<f32>, CHUNKS_N>, PER_M>;
+    var total: Results;
     for (var block = group.z * share; block < end; block += 512u) {
-        var sums: array<array<vec4<f32>, CHUNKS_N>, PER_M>;
+        var sums: Results;
         let stop = min(end, block + 512u);
         for (var k0 = block; k0 < stop; k0 += DEPTH) {
-            fill_a(m0, k0, end, thread);
-            fill_b(n0, k0, end, thread);
+            for (var i = 0u; i < LOADS_A; i++) {
+                put(loads_a[i].to, select(1u, PITCH_A, A_ALONG_K), gather_a(loads_a[i], k0, end));
+            }
+            for (var i = 0u; i < LOADS_B; i++) {
+                put(TILE_B + loads_b[i].to, select(1u, PITCH_B, B_ALONG_K), gather_b(loads_b[i], k0, end));
+            }
             workgroupBarrier();
-            for (var k = 0u; k < DEPTH; k++) {
-                var fragment_b: array<vec4<f32>, CHUNKS_N>;
-                for (var d = 0u; d < CHUNKS_N; d++) {
-                    let at = k * PITCH_B + chunk_n(thread, d);
-                    fragment_b[d] = vec4(tile_b[at], tile_b[at + 1u], tile_b[at + 2u], tile_b[at + 3u]);
-                }
-                for (var i = 0u; i < PER_M; i++) {
-                    let x = tile_a[k * PITCH_A + chunk_m(thread, i / 4u) + i % 4u];
-                    for (var d = 0u; d < CHUNKS_N; d++) { sums[i][d] += x * fragment_b[d]; }
-                }
+            for (var k = 0u; k < DEPTH; k += 4u) {
+                let at_a = k * PITCH_A + m;
+                let at_b = TILE_B + k * PITCH_B + n;
+                multiply(&sums, at_a, at_b);
+                multiply(&sums, at_a + PITCH_A, at_b + PITCH_B);
+                multiply(&sums, at_a + 2u * PITCH_A, at_b + 2u * PITCH_B);
+                multiply(&sums, at_a + 3u * PITCH_A, at_b + 3u * PITCH_B);
             }
             workgroupBarrier();
         }
-        for (var i = 0u; i < PER_M; i++) {
-            for (var d = 0u; d < CHUNKS_N; d++) { total[i][d] += sums[i][d]; }
-        }
+        if (ONE_BLOCK) { total = sums; break; }
+        total = Results(total.c00 + sums.c00, total.c01 + sums.c01, total.c10 + sums.c10, total.c11 + sums.c11);
     }
-    for (var i = 0u; i < PER_M; i++) {
-        let m = m0 + chunk_m(thread, i / 4u) + i % 4u;
-        for (var d = 0u; d < CHUNKS_N; d++) { store(m, n0 + chunk_n(thread, d), total[i][d]); }
-    }
+    store(m0 + m, n0 + n, total.c00);
+    if (PER_N > 4u) { store(m0 + m, n0 + n + TILE_N / 2u, total.c01); }
+    if (PER_M > 4u) { store(m0 + m + TILE_M / 2u, n0 + n, total.c10); }
+    if (PER_M > 4u && PER_N > 4u) { store(m0 + m + TILE_M / 2u, n0 + n + TILE_N / 2u, total.c11); }
 }

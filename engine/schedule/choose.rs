@@ -6,7 +6,7 @@ use crate::tensor::Dim;
 use super::fuse::{Domain, Group};
 use super::program::{Scratch, Target, Tile, Work};
 use super::roots::{Layout, layout};
-use super::tuning::{Division, Tuning};
+use super::tuning::{Division, Tuning, WORKGROUP_TILES};
 
 /// Longer sums are split or blocked, so that rounding errors stay within DESIGN section 7's bound.
 pub const BLOCK: usize = 512;
@@ -76,7 +76,7 @@ struct Rule<'a> {
 impl Rule<'_> {
     fn matmul(&self) -> Choice {
         let Op::MatMul { transpose_a, .. } = self.graph.node(self.node).op else { unreachable!() };
-        let a = self.graph.shape(self.graph.node(self.node).inputs[0]).at(self.max_batch);
+        let a = &self.graph.shape(self.graph.node(self.node).inputs[0]).0;
         let c = self.graph.shape(self.node).at(self.max_batch);
         let (stack, m, n) = (c[..c.len() - 2].iter().product(), c[c.len() - 2], c[c.len() - 1]);
         let k = if transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
@@ -88,15 +88,21 @@ impl Rule<'_> {
     /// A convolution's rows are pixels, its columns filters.
     fn conv(&self) -> Choice {
         let c = self.graph.shape(self.node).at(self.max_batch);
-        let (tile, reason) = self.tile(1, c[0] * c[1] * c[2], c[3]);
+        let w = self.graph.shape(self.graph.node(self.node).inputs[1]).at(1);
+        let k = match self.graph.node(self.node).op {
+            Op::Conv(_) => w[0] * w[1] * w[2],
+            _ => w[0] * w[1] * w[3],
+        };
+        let (tile, reason) = self.tile(1, c[0] * c[1] * c[2], c[3], k.into());
         Choice::plain(Work::Conv { node: self.node, tile }, reason)
     }
 
     /// The rows are filter taps times channels, the terms of the sum all pixels of the batch.
     fn filter_gradient(&self, bias: Option<NodeId>) -> Choice {
         let w = self.graph.shape(self.node).at(self.max_batch);
-        let dy = self.graph.shape(self.graph.node(self.node).inputs[1]).at(self.max_batch);
-        let (m, n, k) = (w[0] * w[1] * w[2], w[3], dy[0] * dy[1] * dy[2]);
+        let dy = &self.graph.shape(self.graph.node(self.node).inputs[1]).0;
+        let pixels = dy[0].factor * dy[1].factor * dy[2].factor;
+        let (m, n, k) = (w[0] * w[1] * w[2], w[3], Dim { factor: pixels, batch: dy[0].batch });
         let (tile, splits, reason) = self.tile_and_splits(1, m, n, k);
         let work = Work::ConvFilterGradient { node: self.node, bias, tile, splits };
         let rows = m + usize::from(bias.is_some());
@@ -119,8 +125,9 @@ impl Rule<'_> {
     }
 
     /// The tile, and how many parts the inner sum needs to keep the device busy.
-    fn tile_and_splits(&self, stack: usize, m: usize, n: usize, k: usize) -> (Tile, usize, String) {
-        let (tile, reason) = self.tile(stack, m, n);
+    fn tile_and_splits(&self, stack: usize, m: usize, n: usize, k: Dim) -> (Tile, usize, String) {
+        let (tile, reason) = self.tile(stack, m, n, k);
+        let k = k.at(self.max_batch);
         if self.target == Target::Cpu {
             return (tile, 1, reason);
         }
@@ -154,38 +161,41 @@ impl Rule<'_> {
         (tile, format!("software adapter: {rows}x{columns} results a thread, no workgroup memory"))
     }
 
-    fn tile(&self, stack: usize, m: usize, n: usize) -> (Tile, String) {
+    fn tile(&self, stack: usize, m: usize, n: usize, k: Dim) -> (Tile, String) {
         if let Some(Division { tile, .. }) = self.tuned {
             return (tile, format!("{tile:?}, as measured on this adapter"));
         }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
             Target::Gpu { software: true } => self.register_tile(m, n),
-            Target::Gpu { software: false } => workgroup_tile(stack, m, n),
+            Target::Gpu { software: false } => workgroup_tile(stack, m, n, k),
         }
     }
 }
 
-/// The largest tile that still gives enough workgroups.
-fn workgroup_tile(stack: usize, m: usize, n: usize) -> (Tile, String) {
-    let sizes = [(128, 128, 8), (64, 64, 16), (32, 32, 16)];
-    let tile = |(rows, columns, depth)| Tile::Workgroup { rows, columns, depth };
-    let fits = sizes
-        .into_iter()
-        .find(|&(r, c, d)| groups(tile((r, c, d)), stack, m, n) >= ENOUGH_GROUPS && m >= r / 2 && n >= c / 2);
-    match fits {
-        Some(size) => {
-            let count = groups(tile(size), stack, m, n);
-            (
-                tile(size),
-                format!(
-                    "{}x{} is the largest tile with {ENOUGH_GROUPS} workgroups ({count})",
-                    size.0, size.1
-                ),
-            )
+/// The largest tile that still gives enough workgroups. Sums of more than one block take registers twice: in the largest
+/// tile of all so many that too few threads are left to hide the memory's latency.
+fn workgroup_tile(stack: usize, m: usize, n: usize, k: Dim) -> (Tile, String) {
+    let [small, .., huge] = WORKGROUP_TILES;
+    let sides = |tile| match tile {
+        Tile::Registers { rows, columns } | Tile::Workgroup { rows, columns, .. } => (rows, columns),
+    };
+    let mut fitting = WORKGROUP_TILES.into_iter().rev().filter(|&tile| {
+        let (rows, columns) = sides(tile);
+        groups(tile, stack, m, n) >= ENOUGH_GROUPS && m >= rows / 2 && n >= columns / 2
+    });
+    let Some(largest) = fitting.next() else {
+        return (small, format!("{m}x{n} is small: 32x32 tiles"));
+    };
+    let long = k.batch || k.factor > BLOCK;
+    let (tile, why) = match fitting.next() {
+        Some(next) if long && largest == huge => {
+            (next, format!(", save one too full of registers for sums longer than {BLOCK}"))
         }
-        None => (tile(sizes[2]), format!("{m}x{n} is small: 32x32 tiles")),
-    }
+        _ => (largest, String::new()),
+    };
+    let ((rows, columns), count) = (sides(tile), groups(tile, stack, m, n));
+    (tile, format!("{rows}x{columns} is the largest tile with {ENOUGH_GROUPS} workgroups ({count}){why}"))
 }
 
 fn groups(tile: Tile, stack: usize, m: usize, n: usize) -> usize {

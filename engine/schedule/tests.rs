@@ -255,3 +255,26 @@ fn no_kernel_binds_more_than_webgpu_promises() -> Result<()> {
     }
     Ok(())
 }
+
+/// Sums of more than one block need registers twice, which the largest tile has not.
+#[test]
+fn long_sums_take_a_smaller_tile() -> Result<()> {
+    let chosen = |contraction: Contraction| -> Result<(Tile, String)> {
+        let program =
+            schedule(&contraction.graph()?, Target::Gpu { software: false }, Options::default(), 1)?;
+        let kernel = program.kernels.iter().find_map(|k| Some((k.work.division()?.tile, k.reason.clone())));
+        Ok(kernel.expect("a contraction has a kernel"))
+    };
+    let tile = |rows, columns, depth| Tile::Workgroup { rows, columns, depth };
+    let (short, reason) = chosen(Contraction::matmul(2048, 2048, 512))?;
+    assert_eq!((short, reason.contains("longer")), (tile(128, 128, 8), false), "{reason}");
+    let (long, reason) = chosen(Contraction::matmul(2048, 2048, 513))?;
+    assert_eq!((long, reason.contains("longer than 512")), (tile(128, 64, 16), true), "{reason}");
+    let convolution =
+        |channels| Contraction::convolution([8, 56, 56, channels], [3, 3, channels, 128], window(3, 1));
+    let [forward, ..] = convolution(56)?;
+    assert_eq!(chosen(forward)?.0, tile(128, 128, 8), "504 terms");
+    let [_, images, _] = convolution(64)?;
+    assert_eq!(chosen(images)?.0, tile(128, 64, 16), "1,152 terms");
+    Ok(())
+}

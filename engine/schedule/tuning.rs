@@ -113,8 +113,8 @@ const fn registers(rows: usize, columns: usize) -> Tile {
     Tile::Registers { rows, columns }
 }
 
-const fn workgroup(size: usize, depth: usize) -> Tile {
-    Tile::Workgroup { rows: size, columns: size, depth }
+const fn workgroup(rows: usize, columns: usize, depth: usize) -> Tile {
+    Tile::Workgroup { rows, columns, depth }
 }
 
 /// The tiles that a search on software adapters goes through.
@@ -133,8 +133,9 @@ pub const REGISTER_TILES: [Tile; 12] = [
     registers(24, 16),
 ];
 
-/// The tiles that a search on real GPUs goes through, the smaller ones on software adapters too.
-pub const WORKGROUP_TILES: [Tile; 3] = [workgroup(32, 16), workgroup(64, 16), workgroup(128, 8)];
+/// The tiles of real GPUs, the smallest first: the rule chooses among them, and a search goes through them.
+pub const WORKGROUP_TILES: [Tile; 4] =
+    [workgroup(32, 32, 16), workgroup(64, 64, 16), workgroup(128, 64, 16), workgroup(128, 128, 8)];
 
 /// A product or convolution of fixed sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

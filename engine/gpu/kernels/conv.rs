@@ -1,6 +1,6 @@
 //! Convolutions: products of matrices with addresses of their own, or for software adapters direct sums.
 
-use super::matmul::{MatMulSpec, Operand, REGISTER_THREADS, core, finish, vectors};
+use super::matmul::{MatMulSpec, Operand, core, finish, register_threads, vectors};
 use super::source::{Hooks, Source};
 use super::{Division, Specialised};
 use crate::graph::{Axis, Window};
@@ -71,7 +71,10 @@ fn tiled(spec: &ConvSpec) -> Specialised {
     let product = spec.product();
     let (channels, filters) = (spec.channels, spec.filters);
     let (name, file, a, b) = match spec.pass {
-        ConvPass::Forward => ("conv_forward", FORWARD, (true, channels), (false, filters)),
+        // Channels that make no words of four are read across pixels: their tap is then found once for four.
+        ConvPass::Forward => {
+            ("conv_forward", FORWARD, (channels.is_multiple_of(4), channels), (false, filters))
+        }
         ConvPass::InputGradient => ("conv_input_gradient", INPUT_GRADIENT, (true, filters), (true, filters)),
         ConvPass::FilterGradient { .. } => {
             ("conv_filter_gradient", FILTER_GRADIENT, (false, channels), (false, filters))
@@ -181,13 +184,17 @@ fn register(spec: &ConvSpec, most_pixels: usize, columns: usize) -> Specialised 
     let segments = spec.images.factor * to.0 * phases * row.div_ceil(pixels);
     let rows = Dim { factor: segments, batch: spec.images.batch };
     let vector = [from.2, if forward { to.2 } else { from.2 }].map(|n| n.is_multiple_of(4));
-    register_kernel(name, source, spec, vector, [(rows, 1), (to.2.into(), columns)])
+    register_kernel(name, source, spec, vector, (pixels * columns, [(rows, 1), (to.2.into(), columns)]))
 }
+
+/// The most results of a thread: with more, few threads would share a workgroup's memory.
+const MOST_RESULTS: usize = 512;
 
 /// Taps of one row, four channels and `columns` filters a thread; a row of threads more for the bias.
 fn filter_register(spec: &ConvSpec, bias: bool, columns: usize) -> Specialised {
-    let columns = columns.min(spec.filters.next_multiple_of(4));
-    let taps = spec.window.height.size * (spec.window.width.size / taps_together(spec));
+    let together = taps_together(spec);
+    let columns = columns.min(spec.filters.next_multiple_of(4)).min(MOST_RESULTS / (together * 16) * 4);
+    let taps = spec.window.height.size * (spec.window.width.size / together);
     let rows = taps * spec.channels.div_ceil(4) + usize::from(bias);
     let source = window(images(Source::new(FILTER_REGISTER), spec), spec)
         .number("COLUMNS", columns)
@@ -195,13 +202,8 @@ fn filter_register(spec: &ConvSpec, bias: bool, columns: usize) -> Specialised {
         .flag("A_PADDED", spec.reads_outside())
         .flag("ONES_ROW", bias);
     let vector = [spec.channels, spec.filters].map(|n| n.is_multiple_of(4));
-    register_kernel(
-        "conv_filter_gradient",
-        source,
-        spec,
-        vector,
-        [(rows.into(), 1), (spec.filters.into(), columns)],
-    )
+    let shares = [(rows.into(), 1), (spec.filters.into(), columns)];
+    register_kernel("conv_filter_gradient", source, spec, vector, (together * 4 * columns, shares))
 }
 
 fn register_kernel(
@@ -209,16 +211,21 @@ fn register_kernel(
     source: Source,
     spec: &ConvSpec,
     vector: [bool; 2],
-    [rows, columns]: [(Dim, usize); 2],
+    (results, [rows, columns]): (usize, [(Dim, usize); 2]),
 ) -> Specialised {
-    let source = source.size("IMAGES", spec.images).number("TAPS", taps_together(spec)).hooks(&spec.hooks);
+    let threads = register_threads(results);
+    let source = source
+        .size("IMAGES", spec.images)
+        .number("TAPS", taps_together(spec))
+        .number("THREADS", threads)
+        .hooks(&spec.hooks);
     let source = vectors(vectors(source, "a", vector[0]), "b", vector[1]);
     let (stack, splits) = (Dim::fixed(1), spec.splits);
     Specialised {
         name: format!("{name}_registers"),
         wgsl: source.text(),
-        workgroup: [REGISTER_THREADS as u32, 1, 1],
-        work: Division { stack, rows, columns, tiles_a_group: REGISTER_THREADS, splits },
+        workgroup: [threads as u32, 1, 1],
+        work: Division { stack, rows, columns, tiles_a_group: threads, splits },
     }
 }
 

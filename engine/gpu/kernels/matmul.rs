@@ -4,16 +4,21 @@
 use super::one_a_thread;
 use super::source::{Hooks, Source};
 use super::{Division, Specialised};
-use crate::schedule::Tile;
+use crate::schedule::{BLOCK, Tile};
 use crate::tensor::Dim;
 
 const TILED: &str = include_str!("../../../shaders/matmul_tiled.wgsl");
+const OPERANDS: &str = include_str!("../../../shaders/matmul_operands.wgsl");
 const REGISTER: &str = include_str!("../../../shaders/matmul_register.wgsl");
 #[cfg(test)]
 const NAIVE: &str = include_str!("../../../shaders/matmul_naive.wgsl");
 
-/// Threads of a workgroup of the kernels without workgroup memory.
-pub(super) const REGISTER_THREADS: usize = 32;
+/// Threads of a workgroup of the kernels that keep their tiles in registers, with `results` of each: as many as the
+/// sums of blocks, which lie in workgroup memory, leave room for.
+pub(super) fn register_threads(results: usize) -> usize {
+    const WORKGROUP_BYTES: usize = 16_384;
+    [32, 16, 8].into_iter().find(|threads| threads * results * 4 <= WORKGROUP_BYTES).unwrap_or(4)
+}
 
 /// `stack` products C = A·B of `[m, k]` with `[k, n]`.
 ///
@@ -83,11 +88,17 @@ pub(crate) fn matmul_naive(spec: &MatMulSpec) -> Specialised {
 pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
     let (source, slice) = match spec.tile {
         Tile::Registers { rows, columns } => {
-            (Source::new(REGISTER).number("ROWS", rows).number("COLUMNS", columns), 4)
+            let source = Source::new(REGISTER)
+                .number("ROWS", rows)
+                .number("COLUMNS", columns)
+                .number("THREADS", register_threads(rows * columns));
+            (source, 4)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
             let source = Source::new(TILED)
+                .section("operands", OPERANDS)
+                .flag("ONE_BLOCK", one_block(spec, depth))
                 .number("TILE_M", rows)
                 .number("TILE_N", columns)
                 .number("DEPTH", depth)
@@ -105,6 +116,11 @@ pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
         .flag("K_RAGGED", !spec.k.factor.is_multiple_of(slice))
         .hooks(&spec.hooks);
     operands.iter().zip(["a", "b"]).fold(source, |source, (operand, name)| read(source, operand, name))
+}
+
+/// Whether no workgroup adds more than one block of terms: its sums then need no second set of registers.
+fn one_block(spec: &MatMulSpec, depth: usize) -> bool {
+    !spec.k.batch && spec.k.factor.div_ceil(spec.splits * depth) * depth <= BLOCK
 }
 
 /// Whether and how an operand is read four elements at a time.
@@ -126,25 +142,27 @@ pub(super) fn vectors(source: Source, name: &str, vector: bool) -> Source {
         .body(&format!("read4_{name}"), &format!("return {name}[index / 4u];"))
 }
 
-/// Results a thread of a workgroup of at most 256: 4x4, or 8x8 in the largest tile.
+/// Results a thread of a workgroup of at most 256.
 fn per_thread(rows: usize, columns: usize) -> (usize, usize) {
-    if rows * columns > 64 * 64 { (8, 8) } else { (4, 4) }
+    let of = |size: usize| if size > 64 { 8 } else { 4 };
+    (of(rows), of(columns))
 }
 
 pub(super) fn finish(name: &str, source: Source, spec: &MatMulSpec) -> Specialised {
-    let (suffix, tile, threads, tiles_a_group) = match spec.tile {
+    let (suffix, tile, workgroup, tiles_a_group) = match spec.tile {
         Tile::Registers { rows, columns } => {
-            (format!("registers_{rows}x{columns}"), (rows, columns), REGISTER_THREADS, REGISTER_THREADS)
+            let threads = register_threads(rows * columns);
+            (format!("registers_{rows}x{columns}"), (rows, columns), [threads, 1], threads)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
-            (format!("{rows}x{columns}x{depth}"), (rows, columns), rows / per_m * (columns / per_n), 1)
+            (format!("{rows}x{columns}x{depth}"), (rows, columns), [columns / per_n, rows / per_m], 1)
         }
     };
     Specialised {
         name: format!("{name}_{suffix}"),
         wgsl: source.text(),
-        workgroup: [threads as u32, 1, 1],
+        workgroup: [workgroup[0] as u32, workgroup[1] as u32, 1],
         work: Division {
             stack: spec.stack,
             rows: (spec.m, tile.0),
