@@ -1,14 +1,14 @@
 //! Losses and their gradients against Keras: `keras/losses.py` has recorded them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::golden::unpacked;
+use super::golden::{same_options, unpacked};
 use super::programs::{FUSED, Left, program, run, run_cpu, shared, steps};
 use crate::graph::{Element, Graph};
 use crate::tensor::Tensor;
 use crate::train::losses::{
-    BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
-    Huber, Loss, MeanBiasError, Prediction, SparseCategoricalCrossentropy, Targets, Tversky,
+    BinaryCrossentropy, CategoricalCrossentropy, Dice, Loss, MeanBiasError, Prediction, Targets, config,
+    from_config, reduce,
 };
 
 /// How far from Keras's numbers ours may lie, relative to their norm.
@@ -16,44 +16,22 @@ const BOUND: f64 = 1e-5;
 
 const SAMPLES: usize = 6;
 
-/// The loss that `losses.py` calls `name`.
-fn loss(name: &str) -> Box<dyn Loss> {
-    match name {
-        "huber 0.4" => Huber::new(0.4).into(),
-        "tversky 0.3 0.8" => Tversky::new(0.3, 0.8).into(),
-        "binary_focal options" => BinaryFocalCrossentropy::new()
-            .apply_class_balancing(true)
-            .alpha(0.3)
-            .gamma(1.5)
-            .label_smoothing(0.1)
-            .into(),
-        "binary_focal logits" => BinaryFocalCrossentropy::new().from_logits(true).into(),
-        "categorical_focal options" => {
-            CategoricalFocalCrossentropy::new().alpha(0.4).gamma(1.5).label_smoothing(0.1).into()
-        }
-        "categorical_focal logits" => CategoricalFocalCrossentropy::new().from_logits(true).into(),
-        "binary_crossentropy smooth" => BinaryCrossentropy::new().label_smoothing(0.2).into(),
-        "categorical_crossentropy smooth" => {
-            CategoricalCrossentropy::new().from_logits(true).label_smoothing(0.2).into()
-        }
-        "sparse ignore" => SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(2).into(),
-        name => Box::try_from(name).unwrap(),
-    }
-}
-
-/// The loss over one batch of rows of shape `row`, and its gradient as rows.
-fn graph(loss: &dyn Loss, row: &[usize]) -> Graph {
+/// A batch's loss over rows of shape `row`, and its gradient as rows. `weight` and `mask` are the rows of weights and of a mask.
+fn graph(loss: &dyn Loss, row: &[usize], weight: Option<&[usize]>, mask: Option<&[usize]>) -> Graph {
     let mut graph = Graph::new();
     let target = match loss.targets() {
-        Targets::Labels => graph.input("y", &[1], Element::U32),
+        Targets::Labels => graph.input("y", &[&row[..row.len() - 1], &[1]].concat(), Element::U32),
         Targets::Sequences => graph.input("y", &row[..1], Element::U32),
         Targets::Values => graph.input("y", row, Element::F32),
     };
     let value = graph.input("x", row, Element::F32);
-    let values = loss.values(&mut graph, target, &Prediction::of(value)).unwrap();
-    let mean = graph.mean_all(values).unwrap();
-    let gradient = graph.gradients(mean, &[value]).unwrap()[0];
-    graph.output("loss", mean).unwrap();
+    let weight = weight.map(|row| graph.input("weight", row, Element::F32));
+    let mask = mask.map(|row| graph.input("mask", row, Element::F32));
+    let prediction = Prediction { mask, ..Prediction::of(value) };
+    let whole = reduce(&mut graph, loss, target, &prediction, weight).unwrap();
+    let (followed, reported) = (graph.sum_all(whole).unwrap(), graph.mean_all(whole).unwrap());
+    let gradient = graph.gradients(followed, &[value]).unwrap()[0];
+    graph.output("loss", reported).unwrap();
     graph.output("gradient", gradient).unwrap();
     graph
 }
@@ -80,20 +58,31 @@ fn losses_are_those_of_keras() {
     let cases: Vec<Value> = serde_json::from_str(text).unwrap();
     for json in &cases {
         let name = json["name"].as_str().unwrap();
-        let row: Vec<usize> = serde_json::from_value(json["row"].clone()).unwrap();
-        let graph = graph(loss(name).as_ref(), &row);
+        let shape = |key: &str| -> Vec<usize> { serde_json::from_value(json[key].clone()).unwrap() };
+        let (row, target_row) = (shape("row"), shape("target_row"));
+        let batch = |row: &[usize]| [&[SAMPLES], row].concat();
+        let loss = from_config(&json["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let written = config(loss.as_ref());
+        assert_eq!(config(from_config(&written).unwrap().as_ref()), written);
+        same_options(&written, &json["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
         let target = unpacked(json["target"].as_str().unwrap());
-        let shape = [&[SAMPLES], row.as_slice()].concat();
         let target = match json["labels"] == true {
             // Labels were packed as floats.
-            true => {
-                let labels: Vec<u32> = target.iter().map(|&y| y as u32).collect();
-                Tensor::u32(&[SAMPLES, labels.len() / SAMPLES], labels).unwrap()
-            }
-            false => Tensor::f32(&shape, target).unwrap(),
+            true => Tensor::u32(&batch(&target_row), target.iter().map(|&y| y as u32).collect()).unwrap(),
+            false => Tensor::f32(&batch(&target_row), target).unwrap(),
         };
-        let prediction = Tensor::f32(&shape, unpacked(json["prediction"].as_str().unwrap())).unwrap();
-        let (data, steps) = ([target, prediction], steps(&[SAMPLES], &[]));
+        let prediction = Tensor::f32(&batch(&row), unpacked(json["prediction"].as_str().unwrap())).unwrap();
+        let factors = ["weight", "mask"].map(|key| {
+            let values = unpacked(json[key].as_str()?);
+            // One for each sample, or for each time step of one.
+            let own = if values.len() == SAMPLES { &row[..0] } else { &row[..1] };
+            Some((own.to_vec(), Tensor::f32(&batch(own), values).unwrap()))
+        });
+        let [weight, mask] = factors.each_ref().map(|factor| factor.as_ref().map(|(row, _)| row.as_slice()));
+        let graph = graph(loss.as_ref(), &row, weight, mask);
+        let mut data = vec![target, prediction];
+        data.extend(factors.into_iter().flatten().map(|(_, values)| values));
+        let steps = steps(&[SAMPLES], &[]);
         check(&format!("{name} on the CPU"), &run_cpu(&graph, FUSED, &data, (&[], &steps), &[]), json);
         if let Some(gpu) = shared() {
             let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -106,10 +95,30 @@ fn losses_are_those_of_keras() {
 /// Keras has no mean bias error: 2, 2 and 2 too much in one sample, 1 too little in the other's first.
 #[test]
 fn the_mean_bias_error_keeps_its_sign() {
-    let graph = graph(&MeanBiasError, &[4]);
+    let graph = graph(&MeanBiasError, &[4], None, None);
     let target = Tensor::f32(&[2, 4], vec![0.0, 1.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.0]).unwrap();
     let prediction = Tensor::f32(&[2, 4], vec![2.0, 3.0, 4.0, 3.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
     let found = run_cpu(&graph, FUSED, &[target, prediction], (&[], &steps(&[2], &[])), &[]);
     assert_eq!(found.outputs[0], [5.0 / 8.0]);
     assert_eq!(found.outputs[1], [1.0 / 8.0; 8]);
+}
+
+#[test]
+fn losses_that_do_not_fit_are_refused() {
+    let mut graph = Graph::new();
+    let y = graph.input("y", &[3, 4], Element::F32);
+    let weight = graph.input("weight", &[3], Element::F32);
+    let mut refused = |loss: Box<dyn Loss>, weight| {
+        reduce(&mut graph, loss.as_ref(), y, &Prediction::of(y), weight).unwrap_err().to_string()
+    };
+    let far = refused(CategoricalCrossentropy::new().axis(3).into(), None);
+    assert!(far.contains("axis is 3, expected an axis of the output"), "{far}");
+    let far = refused(Dice::new().axis(&[1, -4]).into(), None);
+    assert!(far.contains("axis is -4"), "{far}");
+    // Along axis 1 a loss is left for each of four numbers, not of three time steps.
+    let weighed = refused(BinaryCrossentropy::new().axis(1).into(), Some(weight));
+    assert!(weighed.contains("the values"), "{weighed}");
+    let config = json!({ "class_name": "MeanSquaredError", "config": { "reduction": "most" } });
+    let unknown = from_config(&config).unwrap_err().to_string();
+    assert!(unknown.contains("\"most\"") && unknown.contains("mean_with_sample_weight"), "{unknown}");
 }

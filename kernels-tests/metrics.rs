@@ -1,57 +1,33 @@
 //! Metrics against Keras over uneven batches: `keras/metrics.py` has recorded them.
 
-use std::sync::Arc;
+use serde_json::{Value, json};
 
-use serde_json::Value;
-
-use super::golden::unpacked;
+use super::golden::{same_options, unpacked};
 use super::programs::{FUSED, Left, program, run, run_cpu, shared, steps};
 use crate::graph::{Element, Graph};
 use crate::tensor::{Tensor, Values};
-use crate::train::losses::Prediction;
+use crate::train::losses::{Huber, Loss, Prediction, Reduction};
 use crate::train::metrics::{
-    Auc, BinaryAccuracy, BinaryIoU, ConfusionMatrix, Curve, F1Score, FBetaScore, FScoreAverage, IoU, Measure,
-    Metric, Precision, Recall, Summation, TopKCategoricalAccuracy, by_name,
+    Auc, ConfusionMatrix, Correlation, IoU, Measure, Metric, OfLoss, Precision, RecallAtPrecision, by_name,
+    config, from_config,
 };
+use crate::{Dense, Objective, Sequential};
 
 /// How far from Keras's numbers ours may lie.
 const BOUND: f64 = 1e-5;
 
 const BATCHES: [usize; 3] = [5, 5, 3];
 
-/// The metric that `metrics.py` calls `name`.
-fn metric(name: &str) -> Arc<dyn Metric> {
-    match name {
-        "binary_accuracy 0.3" => Arc::new(BinaryAccuracy::new().threshold(0.3)),
-        "top 2" => Arc::new(TopKCategoricalAccuracy::new(2)),
-        "sparse top 2" => Arc::new(TopKCategoricalAccuracy::sparse(2)),
-        "precision 0.3" => Arc::new(Precision::new().threshold(0.3)),
-        "precision class 2" => Arc::new(Precision::new().class_id(2)),
-        "recall 0.3 class 1" => Arc::new(Recall::new().threshold(0.3).class_id(1)),
-        "f1 micro" => Arc::new(F1Score::new().average(FScoreAverage::Micro)),
-        "f1 macro 0.4" => Arc::new(F1Score::new().average(FScoreAverage::Macro).threshold(0.4)),
-        "f beta weighted" => Arc::new(FBetaScore::new(2.0).average(FScoreAverage::Weighted)),
-        "auc logits" => Arc::new(Auc::new().from_logits(true)),
-        "auc minoring" => Arc::new(Auc::new().num_thresholds(20).summation_method(Summation::Minoring)),
-        "auc PR" => Arc::new(Auc::new().curve(Curve::PrecisionRecall)),
-        "auc PR majoring" => {
-            let auc = Auc::new().num_thresholds(11).curve(Curve::PrecisionRecall);
-            Arc::new(auc.summation_method(Summation::Majoring))
-        }
-        "io_u 0 2" => Arc::new(IoU::new().target_class_ids(&[0, 2])),
-        "binary_io_u 0.3" => Arc::new(BinaryIoU::new().target_class_ids(&[1]).threshold(0.3)),
-        name => by_name(name).unwrap(),
-    }
-}
-
-/// The sums of one batch.
-fn graph(metric: &dyn Metric, target: &Tensor, prediction: &Tensor) -> Graph {
+/// The sums of one batch of targets and predictions, and of a mask if there is one.
+fn graph(metric: &dyn Metric, data: &[Tensor]) -> Graph {
     let mut graph = Graph::new();
-    let labels = matches!(target.values(), Values::U32(_));
-    let element = if labels { Element::U32 } else { Element::F32 };
-    let target = graph.input("y", &target.shape()[1..], element);
-    let value = graph.input("x", &prediction.shape()[1..], Element::F32);
-    let sums = metric.sums(&mut graph, target, &Prediction::of(value)).unwrap();
+    let mut inputs = ["y", "x", "mask"].iter().zip(data).map(|(name, tensor)| {
+        let labels = matches!(tensor.values(), Values::U32(_));
+        graph.input(name, &tensor.shape()[1..], if labels { Element::U32 } else { Element::F32 })
+    });
+    let (target, value, mask) = (inputs.next().unwrap(), inputs.next().unwrap(), inputs.next());
+    let prediction = Prediction { mask, ..Prediction::of(value) };
+    let sums = metric.sums(&mut graph, target, &prediction).unwrap();
     for (i, sum) in sums.into_iter().enumerate() {
         graph.output(&i.to_string(), sum).unwrap();
     }
@@ -79,14 +55,13 @@ fn close(what: &str, found: &[f64], expected: &[f64]) {
 }
 
 /// `metric` over the batches on every executor.
-fn check(what: &str, metric: &dyn Metric, [target, prediction]: [Tensor; 2], expected: &[f64]) {
-    let graph = graph(metric, &target, &prediction);
-    let (data, steps) = ([target, prediction], steps(&BATCHES, &[]));
-    let found = run_cpu(&graph, FUSED, &data, (&[], &steps), &[]);
+fn check(what: &str, metric: &dyn Metric, data: &[Tensor], expected: &[f64]) {
+    let (graph, steps) = (graph(metric, data), steps(&BATCHES, &[]));
+    let found = run_cpu(&graph, FUSED, data, (&[], &steps), &[]);
     close(&format!("{what} on the CPU"), &result(metric, &found), expected);
     if let Some(gpu) = shared() {
         let mut gpu = gpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let found = run(&mut gpu, &program(&graph, FUSED, BATCHES[0]), &data, (&[], &steps), &[]);
+        let found = run(&mut gpu, &program(&graph, FUSED, BATCHES[0]), data, (&[], &steps), &[]);
         close(&format!("{what} on the GPU"), &result(metric, &found), expected);
     }
 }
@@ -95,21 +70,29 @@ fn check(what: &str, metric: &dyn Metric, [target, prediction]: [Tensor; 2], exp
 fn metrics_are_those_of_keras() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("keras/metrics.json")).unwrap();
     for json in &cases {
-        let row: Vec<usize> = serde_json::from_value(json["row"].clone()).unwrap();
         let samples = BATCHES.iter().sum();
-        let prediction = unpacked(json["prediction"].as_str().unwrap());
-        let scores = prediction.len() / samples;
+        let shape = |key: &str| -> Vec<usize> {
+            let row: Vec<usize> = serde_json::from_value(json[key].clone()).unwrap();
+            [&[samples], row.as_slice()].concat()
+        };
         let target = unpacked(json["target"].as_str().unwrap());
-        let shape = [&[samples], row.as_slice()].concat();
         let target = match json["labels"] == true {
             // Labels were packed as floats.
-            true => Tensor::u32(&shape, target.iter().map(|&y| y as u32).collect()).unwrap(),
-            false => Tensor::f32(&shape, target).unwrap(),
+            true => Tensor::u32(&shape("row"), target.iter().map(|&y| y as u32).collect()).unwrap(),
+            false => Tensor::f32(&shape("row"), target).unwrap(),
         };
-        let prediction = Tensor::f32(&[samples, scores], prediction).unwrap();
+        let prediction = unpacked(json["prediction"].as_str().unwrap());
+        let mut data = vec![target, Tensor::f32(&shape("prediction_row"), prediction).unwrap()];
+        if let Some(mask) = json["mask"].as_str().map(unpacked) {
+            data.push(Tensor::f32(&[samples, mask.len() / samples], mask).unwrap());
+        }
         let expected: Vec<f64> = serde_json::from_value(json["result"].clone()).unwrap();
         let name = json["name"].as_str().unwrap();
-        check(name, metric(name).as_ref(), [target, prediction], &expected);
+        let metric = from_config(&json["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let written = config(metric.as_ref());
+        assert_eq!(config(from_config(&written).unwrap().as_ref()), written);
+        same_options(&written, &json["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        check(name, metric.as_ref(), &data, &expected);
     }
 }
 
@@ -122,11 +105,11 @@ fn confusions_are_counted() {
     let target = Tensor::u32(&[13, 1], truth).unwrap();
     let prediction = Tensor::f32(&[13, 3], scores.collect()).unwrap();
     let expected = [3.0, 1.0, 1.0, 1.0, 3.0, 0.0, 0.0, 2.0, 2.0];
-    check("confusion matrix", &ConfusionMatrix, [target, prediction], &expected);
+    check("confusion matrix", &ConfusionMatrix, &[target, prediction], &expected);
     // One output has two classes.
     let target = Tensor::f32(&[13, 1], (0..13).map(|i| (i % 2) as f32).collect()).unwrap();
     let prediction = Tensor::f32(&[13, 1], (0..13).map(|i| i as f32 / 13.0).collect()).unwrap();
-    check("two classes", &ConfusionMatrix, [target, prediction], &[4.0, 3.0, 3.0, 3.0]);
+    check("two classes", &ConfusionMatrix, &[target, prediction], &[4.0, 3.0, 3.0, 3.0]);
 }
 
 #[test]
@@ -147,4 +130,58 @@ fn targets_of_another_kind_are_refused() {
     let y = graph.input("other", &[4], Element::F32);
     let refused = class.sums(&mut graph, y, &Prediction::of(y)).unwrap_err().to_string();
     assert!(refused.contains("class_id is 4, expected below 4"), "{refused}");
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let mut graph = Graph::new();
+    let y = graph.input("y", &[4], Element::F32);
+    let labels = graph.input("labels", &[1], Element::U32);
+    let mut refused = |metric: &dyn Metric, target| {
+        metric.sums(&mut graph, target, &Prediction::of(y)).unwrap_err().to_string()
+    };
+    for (metric, expected) in [
+        (Auc::new().num_labels(4), "num_labels is 4, expected absent: it goes with multi_label"),
+        (Auc::new().multi_label(true).num_labels(3), "expected 4, the classes of the output"),
+        (Auc::new().label_weights(&[1.0]), "number of label_weights is 1, expected 4"),
+        (Auc::new().thresholds(&[0.5, 1.5]), "thresholds is 1.5"),
+        (Auc::new().num_thresholds(1), "num_thresholds is 1, expected at least 2"),
+    ] {
+        let message = refused(&metric, y);
+        assert!(message.contains(expected), "{message}");
+    }
+    let message = refused(&Precision::new().thresholds(&[]), y);
+    assert!(message.contains("number of thresholds is 0"), "{message}");
+    let message = refused(&RecallAtPrecision::new(1.5), y);
+    assert!(message.contains("precision is 1.5, expected from 0 to 1"), "{message}");
+    let message = refused(&IoU::new().sparse_y_pred(true), labels);
+    assert!(message.contains("num_classes is missing"), "{message}");
+    let message = refused(&IoU::new().num_classes(4).sparse_y_true(false), labels);
+    assert!(message.contains("sparse_y_true is false"), "{message}");
+    let message = refused(&IoU::new().num_classes(4).sparse_y_true(true), y);
+    assert!(message.contains("see sparse_y_true"), "{message}");
+    let message = refused(&Correlation::pearson().axis(0), y);
+    assert!(message.contains("axis is 0"), "{message}");
+    let message = refused(&OfLoss::new(Huber::new(1.0).reduced(Reduction::Sum)), y);
+    assert!(message.contains("reduction is sum"), "{message}");
+    let unknown = json!({ "class_name": "AUC", "config": { "curve": "DET" } });
+    let message = from_config(&unknown).unwrap_err().to_string();
+    assert!(message.contains("curve") && message.contains("PRGAIN"), "{message}");
+}
+
+/// What a model is compiled with is what its config compiles it with, options and all.
+#[test]
+fn compile_settings_keep_every_option() {
+    let loss = Huber::new(0.5).reduced(Reduction::MeanWithSampleWeight);
+    let objective = Objective::new(loss, &["mae"]).unwrap();
+    let objective = objective.metric(Auc::new().multi_label(true).label_weights(&[0.5, 2.0]).named("area"));
+    let objective = objective.metric(Precision::new().thresholds(&[0.25, 0.75]).top_k(1));
+    let mut model = Sequential::new().add(Dense::new(2));
+    model.compile_each("sgd", [objective]).unwrap();
+    let config = model.compile_config().unwrap().unwrap();
+    assert_eq!(config["metrics"][1]["config"]["name"], "area");
+    assert_eq!(config["metrics"][2]["config"]["top_k"], 1);
+    let mut other = Sequential::new().add(Dense::new(2));
+    other.compile_from_config(&config).unwrap();
+    assert_eq!(other.compile_config().unwrap().unwrap(), config);
 }

@@ -5,22 +5,21 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::layers;
 use crate::train::{constraints::Constraint, initializers::Initializer, regularizers::Regularizer};
-use crate::train::{losses, optimizers};
+use crate::train::{losses, metrics, optimizers};
 
 /// What gradus has not, by class and option; `*` stands for every class.
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 9] = [
     // Tensors are channels last.
     ("*", "data_format"),
     ("BatchNormalization", "renorm"),
     ("BatchNormalization", "synchronized"),
-    // Losses are means over the batch, of classes on the last axis.
-    ("*", "reduction"),
-    ("BinaryCrossentropy", "axis"),
-    ("BinaryFocalCrossentropy", "axis"),
-    ("CategoricalCrossentropy", "axis"),
-    ("CategoricalFocalCrossentropy", "axis"),
-    ("Dice", "axis"),
-    ("Tversky", "axis"),
+    // Keras's own results fail with any but the last.
+    ("IoU", "axis"),
+    ("MeanIoU", "axis"),
+    ("OneHotIoU", "axis"),
+    ("OneHotMeanIoU", "axis"),
+    // Class numbers have no other; Keras on TensorFlow has none either.
+    ("SparseCategoricalCrossentropy", "axis"),
     // Gradients are 32-bit floats: there is nothing to scale.
     ("*", "loss_scale_factor"),
 ];
@@ -30,6 +29,7 @@ fn read(kind: &str, config: &Value) -> Result<()> {
     match kind {
         "layer" => layers::from_config(config["class_name"].as_str().unwrap(), &config["config"]).map(drop),
         "loss" => losses::from_config(config).map(drop),
+        "metric" => metrics::from_config(config).map(drop),
         "optimizer" => optimizers::from_config(config).map(drop),
         "initializer" => Initializer::from_config(config).map(drop),
         "regularizer" => Regularizer::from_config(config).map(drop),

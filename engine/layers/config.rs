@@ -71,23 +71,9 @@ impl Config {
         Ok([top, bottom, left, right])
     }
 
-    /// An axis or several, negative ones counted from the last.
+    /// An axis or several, negative ones counted from the last, which is the default.
     pub fn axes(&mut self, key: &'static str) -> Result<Vec<isize>> {
-        let Some(value) = self.take(key) else { return Ok(vec![-1]) };
-        let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
-        let axes = match value.as_array() {
-            Some(axes) => axes.iter().map(whole).collect(),
-            None => whole(&value).map(|axis| vec![axis]),
-        };
-        axes.ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
-    }
-
-    /// A list of whole numbers, unless none is given.
-    pub fn counts_or_none(&mut self, key: &'static str) -> Result<Option<Vec<usize>>> {
-        let Some(value) = self.take(key) else { return Ok(None) };
-        let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
-        let counts = value.as_array().and_then(|list| list.iter().map(whole).collect());
-        counts.map(Some).ok_or_else(|| self.wrong(key, &value, "a list of whole numbers"))
+        Ok(self.axes_or_none(key)?.unwrap_or_else(|| vec![-1]))
     }
 
     /// A number for each spatial axis: one for all, or a list.

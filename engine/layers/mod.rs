@@ -46,6 +46,7 @@ mod zero_padding2d;
 
 pub use activation::Activation;
 pub use activation_function::ActivationFunction;
+pub(crate) use activation_function::softmax;
 pub use activity_regularization::ActivityRegularization;
 pub use augmentation::{
     CenterCrop, Crop, Factor, FillMode, FlipMode, RandomBrightness, RandomContrast, RandomCrop, RandomFlip,

@@ -5,12 +5,11 @@ use std::fmt;
 use super::compiled::{Compiled, Goal};
 use super::learner::Learner;
 use super::network::Model;
-use super::score::weighted_mean;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 use crate::tensor::{Dim, Shape};
-use crate::train::losses::{Loss, Prediction};
+use crate::train::losses::{Loss, Prediction, reduce};
 use crate::train::optimizers;
 
 /// What a custom step does: it returns a loss for each learner.
@@ -38,7 +37,8 @@ pub struct CustomStep<'a> {
 }
 
 impl CustomStep<'_> {
-    /// The mean over the batch of `loss`, by value or by Keras's name, between a target and an output.
+    /// The mean over the batch of `loss`, by value or by Keras's name, between a target and an output; or what else its
+    /// reduction makes of the batch: with none a loss for each sample, `[B, …]`.
     ///
     /// # Errors
     /// If there is no such loss, or the shapes do not fit.
@@ -47,8 +47,7 @@ impl CustomStep<'_> {
         L: TryInto<Box<dyn Loss>, Error: Into<Error>>,
     {
         let loss = loss.try_into().map_err(Into::into)?;
-        let values = loss.values(self.graph, target, output)?;
-        weighted_mean(self.graph, loss.as_ref(), values, [None, output.mask])
+        reduce(self.graph, loss.as_ref(), target, output, None)
     }
 
     /// Lets the logs have the mean over all batches of the scalar `node` under `name`.

@@ -105,7 +105,8 @@ impl FitOptions {
     }
 
     /// How much each sample counts in the loss, `[samples]`, or `[samples, time]` where each time step has a loss; one
-    /// tensor for each target. The loss is the mean of weight · loss. Metrics do not see the weights. Default 1 each.
+    /// tensor for each target. The loss is the mean of weight · loss, or what else its
+    /// [`Reduction`](crate::train::losses::Reduction) makes of them. Metrics do not see the weights. Default 1 each.
     pub fn sample_weight(mut self, weights: impl Into<Tensors>) -> Self {
         self.sample_weight = Some(weights.into());
         self

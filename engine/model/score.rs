@@ -3,13 +3,12 @@
 use super::lower::Forward;
 use super::objective::Objective;
 use super::report::sum_name;
-use crate::error::{Error, Result};
-use crate::graph::{Binary, Element, Graph, NodeId};
+use crate::error::Result;
+use crate::graph::{Element, Graph, NodeId};
 use crate::stream::Stored;
-use crate::tensor::Dim;
-use crate::train::losses::{Loss, Targets};
+use crate::train::losses::{Loss, Prediction, Reduction, Targets, reduce};
 
-/// Adds targets, losses and metrics, and returns the sum of the losses.
+/// Adds targets, losses and metrics, and returns what training follows: the sum of the losses.
 pub(super) fn score(
     graph: &mut Graph,
     forward: &Forward,
@@ -25,12 +24,11 @@ pub(super) fn score(
         let target = target(graph, &format!("y{}", losses.len()), prediction.value, loss.targets());
         let weight = weights.get(losses.len());
         let weight = weight.map(|w| graph.input(&format!("weight{}", losses.len()), &w.row, w.element));
-        let values = loss.values(graph, target, prediction)?;
-        let mean = weighted_mean(graph, loss.as_ref(), values, [weight, prediction.mask])?;
-        let weighted =
-            if objective.weight == 1.0 { mean } else { graph.scale(mean, objective.weight as f32)? };
-        losses.push(weighted);
-        parts.push((format!("{prefix}loss"), mean));
+        let (followed, reported) = parts_of(graph, loss.as_ref(), target, prediction, weight)?;
+        let factor = objective.weight as f32;
+        let mut weighed = |part| if factor == 1.0 { Ok(part) } else { graph.scale(part, factor) };
+        losses.push((weighed(followed)?, weighed(reported)?));
+        parts.push((format!("{prefix}loss"), reported));
         for metric in &objective.metrics {
             graph.enter(metric.name());
             let name = format!("{prefix}{}", metric.name());
@@ -39,8 +37,11 @@ pub(super) fn score(
         }
     }
     graph.enter("loss");
-    let loss = sum(graph, losses.iter().chain(&forward.penalties))?;
-    graph.output("loss", loss)?;
+    let (followed, reported): (Vec<_>, Vec<_>) = losses.into_iter().unzip();
+    let loss = sum(graph, followed.iter().chain(&forward.penalties))?;
+    let shown =
+        if followed == reported { loss } else { sum(graph, reported.iter().chain(&forward.penalties))? };
+    graph.output("loss", shown)?;
     // A lone loss is the sum.
     let parts = if parts.len() == 1 { Vec::new() } else { parts };
     for (name, node) in parts.iter().chain(&scores) {
@@ -50,45 +51,20 @@ pub(super) fn score(
     Ok(loss)
 }
 
-/// The mean of a loss's `values` `[B, …]`, each times its sample's weight. What the mask `[B, time]` leaves out does not
-/// count.
-pub(super) fn weighted_mean(
+/// What training follows and what is reported of a loss: the same, unless its values are not reduced. Then it follows their
+/// sum and their mean is reported, as in Keras on TensorFlow.
+fn parts_of(
     graph: &mut Graph,
     loss: &dyn Loss,
-    mut values: NodeId,
-    [weight, mask]: [Option<NodeId>; 2],
-) -> Result<NodeId> {
-    if let Some(weight) = weight {
-        let weight = spread_over(graph, loss, "sample weights", weight, values)?;
-        values = graph.multiply(values, weight)?;
+    target: NodeId,
+    prediction: &Prediction,
+    weight: Option<NodeId>,
+) -> Result<(NodeId, NodeId)> {
+    let whole = reduce(graph, loss, target, prediction, weight)?;
+    if loss.reduction() == Reduction::None {
+        return Ok((graph.sum_all(whole)?, graph.mean_all(whole)?));
     }
-    let Some(mask) = mask else { return graph.mean_all(values) };
-    let counted = spread_over(graph, loss, "a mask", mask, values)?;
-    let zero = graph.constant(0.0);
-    let kept = graph.select(counted, values, zero)?;
-    let (mean, share) = (graph.mean_all(kept)?, graph.mean_all(mask)?);
-    let least = graph.constant(f32::MIN_POSITIVE);
-    let share = graph.binary(Binary::Maximum, share, least)?;
-    graph.divide(mean, share)
-}
-
-/// `factor` `[B]` or `[B, time]` with axes of size 1 behind, so that it stretches over `values`.
-fn spread_over(
-    graph: &mut Graph,
-    loss: &dyn Loss,
-    what: &str,
-    factor: NodeId,
-    values: NodeId,
-) -> Result<NodeId> {
-    let (own, whole) = (graph.shape(factor).clone(), graph.shape(values).clone());
-    if whole.rank() < own.rank() || whole.0[..own.rank()] != own.0 {
-        let expected = format!("{own} and any axes behind, as {what} have");
-        let remedy = "use a loss that has a value for each of them, such as mean_squared_error";
-        return Err(Error::shape(format!("loss {:?}", loss.name()), "the values", whole, expected, remedy));
-    }
-    let mut shape = own;
-    shape.0.resize(whole.rank(), Dim::fixed(1));
-    graph.reshape(factor, &shape)
+    Ok((whole, whole))
 }
 
 /// The sum of scalars; 0 of none.

@@ -93,6 +93,44 @@ impl Config {
         numbers.ok_or_else(|| self.wrong(key, &value, "a list of numbers"))
     }
 
+    /// An axis, a negative one counted from the last. Default −1.
+    pub fn axis(&mut self, key: &'static str) -> Result<isize> {
+        let Some(value) = self.take(key) else { return Ok(-1) };
+        let axis = value.as_i64().and_then(|axis| isize::try_from(axis).ok());
+        axis.ok_or_else(|| self.wrong(key, &value, "an axis"))
+    }
+
+    /// An axis or several, negative ones counted from the last, unless none is given.
+    pub fn axes_or_none(&mut self, key: &'static str) -> Result<Option<Vec<isize>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
+        let axes = match value.as_array() {
+            Some(axes) => axes.iter().map(whole).collect(),
+            None => whole(&value).map(|axis| vec![axis]),
+        };
+        axes.map(Some).ok_or_else(|| self.wrong(key, &value, "an axis, or a list of axes"))
+    }
+
+    /// A list of whole numbers, unless none is given.
+    pub fn counts_or_none(&mut self, key: &'static str) -> Result<Option<Vec<usize>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+        let counts = value.as_array().and_then(|list| list.iter().map(whole).collect());
+        counts.map(Some).ok_or_else(|| self.wrong(key, &value, "a list of whole numbers"))
+    }
+
+    /// Floats, unless none are given: one, a list, or a tensor as Keras's configs hold it.
+    pub fn floats_or_none(&mut self, key: &'static str) -> Result<Option<Vec<f32>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let list = value.pointer("/config/value").unwrap_or(&value);
+        let float = |v: &Value| v.as_f64().map(|number| number as f32);
+        let floats = match list.as_array() {
+            Some(list) => list.iter().map(float).collect(),
+            None => float(list).map(|number| vec![number]),
+        };
+        floats.map(Some).ok_or_else(|| self.wrong(key, &value, "a number, or a list of numbers"))
+    }
+
     /// A list of strings; none if it is missing.
     pub fn texts(&mut self, key: &'static str) -> Result<Vec<String>> {
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };

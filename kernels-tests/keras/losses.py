@@ -1,5 +1,5 @@
-"""What Keras's losses and their gradients are in float32. Writes `losses.json`; the Rust twin of CASES is in
-`../losses.rs`.
+"""What Keras's losses and their gradients are in float32. Writes `losses.json`, each with the loss's own config, from which
+`../losses.rs` makes it.
 
     KERAS_BACKEND=tensorflow python losses.py
 """
@@ -31,6 +31,21 @@ def data(kind):
         numbers[5, 1] = numbers[5, 0]
         labels = np.where(np.arange(TIME)[None] < lengths[:, None], numbers, 0)
         return labels, uniform(5, (BATCH, TIME, CLASSES), 3.0)
+    if kind.endswith("_times"):
+        # Three time steps of four numbers, with what is one of three along axis 1.
+        shape = (BATCH, 3, CLASSES)
+        numbers, others = uniform(1, shape, 2.0), uniform(2, shape, 2.0)
+        classes = (words(3, BATCH * CLASSES) % np.uint32(3)).astype("int32").reshape(BATCH, CLASSES)
+        labels = (words(4, BATCH * 3) % np.uint32(CLASSES)).astype("int32").reshape(BATCH, 3)
+        shares = (np.abs(others) + np.float32(0.1)) / np.float32(2.5)
+        one_hot = np.eye(3, dtype="float32")[classes].transpose(0, 2, 1)
+        return {
+            "numbers_times": (numbers, others),
+            "yes_times": ((numbers > 0).astype("float32"), shares),
+            "one_hot_times": (one_hot, shares),
+            "one_hot_logits_times": (one_hot, others),
+            "labels_times": (labels[..., None], others),
+        }[kind]
     numbers, others = uniform(1, (BATCH, CLASSES), 2.0), uniform(2, (BATCH, CLASSES), 2.0)
     labels = (words(3, BATCH) % np.uint32(CLASSES)).astype("int32")
     shares = np.abs(others) + np.float32(0.1)
@@ -45,6 +60,7 @@ def data(kind):
         "one_hot": (np.eye(CLASSES, dtype="float32")[labels], shares),
         "one_hot_logits": (np.eye(CLASSES, dtype="float32")[labels], others),
         "labels_logits": (labels[:, None], others),
+        "labels": (labels[:, None], shares),
     }[kind]
 
 
@@ -76,31 +92,81 @@ CASES = [
     ("categorical_crossentropy", "one_hot", L.CategoricalCrossentropy()),
     ("categorical_crossentropy smooth", "one_hot_logits", L.CategoricalCrossentropy(True, label_smoothing=0.2)),
     ("sparse ignore", "labels_logits", L.SparseCategoricalCrossentropy(True, ignore_class=2)),
+    ("generalized", "labels", L.CategoricalGeneralizedCrossEntropy()),
+    ("generalized 0.2", "labels", L.CategoricalGeneralizedCrossEntropy(0.2)),
     ("ctc", "labels_sequences", L.CTC()),
     ("mean_squared_error", "numbers", L.MeanSquaredError()),
     ("mean_absolute_error", "numbers", L.MeanAbsoluteError()),
 ]
+# Losses along an axis, over three time steps, and what weights of samples or times and a mask do in each reduction.
+AXES = [
+    ("categorical axis 1", "one_hot_times", L.CategoricalCrossentropy(axis=1)),
+    ("categorical axis 1 logits", "one_hot_logits_times", L.CategoricalCrossentropy(True, label_smoothing=0.2, axis=1)),
+    ("categorical axis -2", "one_hot_times", L.CategoricalCrossentropy(label_smoothing=0.2, axis=-2)),
+    ("categorical axis 0", "yes_times", L.CategoricalCrossentropy(axis=0)),
+    ("binary axis 1", "yes_times", L.BinaryCrossentropy(axis=1)),
+    ("binary axis 1 sum", "yes_times", L.BinaryCrossentropy(axis=1, reduction="sum")),
+    ("binary axis 0 sum", "yes_times", L.BinaryCrossentropy(axis=0, reduction="sum")),
+    ("binary focal axis 1 sum", "yes_times", L.BinaryFocalCrossentropy(True, axis=1, reduction="sum")),
+    ("categorical focal axis 1", "one_hot_times", L.CategoricalFocalCrossentropy(label_smoothing=0.1, axis=1)),
+    ("categorical focal axis 1 logits", "one_hot_logits_times", L.CategoricalFocalCrossentropy(from_logits=True, axis=1)),
+    ("cosine axis 1", "numbers_times", L.CosineSimilarity(axis=1)),
+    ("cosine axis 1 none", "numbers_times", L.CosineSimilarity(axis=1, reduction=None)),
+    ("dice axes 1 2", "yes_times", L.Dice(axis=(1, 2))),
+    ("dice axis 1 sum", "yes_times", L.Dice(axis=1, reduction="sum")),
+    ("tversky axes 1 2", "yes_times", L.Tversky(alpha=0.3, beta=0.8, axis=(1, 2))),
+    ("tversky axis 0 none", "yes_times", L.Tversky(axis=0, reduction="none")),
+]
+WEIGHED = [
+    (f"{loss.name} {loss.reduction} {weight} {mask}", kind, loss, weight, mask)
+    for reduction in ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+    for kind, loss, weights, masks in (
+        ("numbers", L.MeanSquaredError(reduction=reduction), (None, "samples"), (None,)),
+        ("numbers_times", L.MeanAbsoluteError(reduction=reduction), (None, "times"), (None, "mask")),
+        ("labels_times", L.SparseCategoricalCrossentropy(True, ignore_class=2, reduction=reduction), (None, "times"),
+         (None, "mask")),
+        ("one_hot", L.CategoricalCrossentropy(reduction=reduction), ("samples",), (None,)),
+        ("yes", L.Dice(reduction=reduction), ("samples",), (None,)),
+    )
+    for weight in weights
+    for mask in masks
+]
 
 
-def record(name, kind, loss):
+def record(name, kind, loss, weight=None, mask=None):
     target, prediction = data(kind)
     prediction = tf.constant(prediction)
+    shape = {None: (), "samples": (BATCH,), "times": (BATCH, 3)}[weight]
+    weights = None if weight is None else np.abs(uniform(6, shape, 2.0))
+    counted = (words(7, BATCH * 3) % np.uint32(4) > 0).astype("float32").reshape(BATCH, 3)
     with tf.GradientTape() as tape:
         tape.watch(prediction)
-        value = loss(tf.constant(target), prediction)
+        if mask is not None:
+            keras.src.backend.set_keras_mask(prediction, tf.constant(counted > 0))
+        # It multiplies labels [6, 1] and predictions [6, 4] pair by pair: a slip of Keras's, which labels [6] do not meet.
+        flat = isinstance(loss, L.CategoricalGeneralizedCrossEntropy)
+        value = loss(tf.constant(target[:, 0] if flat else target), prediction, weights)
+    config = keras.saving.serialize_keras_object(loss)
+    # Keras takes all of these, but leaves some out.
+    config["config"] |= loss._fn_kwargs
     return {
         "name": name,
+        "config": {key: config[key] for key in ("class_name", "config")},
         "row": list(prediction.shape[1:]),
+        "target_row": list(target.shape[1:]),
         "target": packed(target),
         "prediction": packed(prediction),
         "labels": kind.startswith("labels"),
-        "loss": float(value),
+        "weight": None if weights is None else packed(weights),
+        "mask": None if mask is None else packed(counted),
+        # What is not reduced is trained on as its sum and reported as its mean.
+        "loss": float(tf.reduce_mean(value)),
         "gradient": packed(tape.gradient(value, prediction)),
     }
 
 
 if __name__ == "__main__":
-    lines = [json.dumps(record(*case)) for case in CASES]
+    lines = [json.dumps(record(*case)) for case in CASES + AXES + WEIGHED]
     path = pathlib.Path(__file__).with_name("losses.json")
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     print(f"{len(lines)} losses")

@@ -107,13 +107,45 @@ REDUCED = {"reduction": "sum"}
 LOSSES = {
     "BinaryCrossentropy": MIXED, "CategoricalCrossentropy": MIXED, "CategoricalFocalCrossentropy": FOCAL,
     "BinaryFocalCrossentropy": FOCAL | {"apply_class_balancing": True},
-    # Its config, and that of CosineSimilarity, does not hold the axis.
+    # Its config, and that of CosineSimilarity, does not hold the axis, nor Huber's its delta.
     "SparseCategoricalCrossentropy": {"from_logits": True, "ignore_class": 1},
     "Huber": {"delta": 0.5}, "CosineSimilarity": {}, "Dice": {"axis": 1},
     "Tversky": {"alpha": 0.3, "beta": 0.6, "axis": 1},
     **{name: {} for name in (
         "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError",
         "LogCosh", "KLDivergence", "Poisson", "Hinge", "SquaredHinge", "CategoricalHinge", "CTC")},
+    "CategoricalGeneralizedCrossEntropy": {"q": 0.3},
+}
+COUNTED = {"thresholds": [0.3, 0.6]}
+NAMED = {"name": "other"}
+AT = {"num_thresholds": 50, "class_id": 1}
+OVERLAP = {"ignore_class": 1, "sparse_y_pred": True, "axis": 1}
+# By class: what must be given, and the options.
+METRICS = {
+    **{name: ({}, {}) for name in (
+        "Accuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "MeanSquaredError", "RootMeanSquaredError",
+        "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "CosineSimilarity",
+        "LogCoshError", "Hinge", "SquaredHinge", "CategoricalHinge", "KLDivergence", "Poisson")},
+    "BinaryAccuracy": ({}, {"threshold": 0.3}), "TopKCategoricalAccuracy": ({}, {"k": 2}),
+    "SparseTopKCategoricalAccuracy": ({}, {"k": 2, "from_sorted_ids": True}),
+    **{name: ({}, COUNTED) for name in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")},
+    **{name: ({}, COUNTED | {"top_k": 2, "class_id": 1}) for name in ("Precision", "Recall")},
+    "SensitivityAtSpecificity": ({"specificity": 0.5}, AT), "SpecificityAtSensitivity": ({"sensitivity": 0.5}, AT),
+    "PrecisionAtRecall": ({"recall": 0.5}, AT), "RecallAtPrecision": ({"precision": 0.5}, AT),
+    "AUC": ({}, {"num_thresholds": 50, "curve": "PR", "summation_method": "minoring", "thresholds": [0.2, 0.5],
+                 "multi_label": True, "label_weights": [0.5, 2.0], "from_logits": True}),
+    "F1Score": ({}, {"average": "micro", "threshold": 0.3}),
+    "FBetaScore": ({}, {"average": "macro", "beta": 2.0, "threshold": 0.3}),
+    "R2Score": ({}, {"class_aggregation": None, "num_regressors": 2}),
+    "PearsonCorrelation": ({}, {"axis": 1}), "ConcordanceCorrelation": ({}, {"axis": 1}),
+    "BinaryCrossentropy": ({}, {"from_logits": True, "label_smoothing": 0.1}),
+    "CategoricalCrossentropy": ({}, MIXED),
+    "SparseCategoricalCrossentropy": ({}, {"from_logits": True, "ignore_class": 1, "axis": 1}),
+    "IoU": ({"num_classes": 3, "target_class_ids": [1]}, OVERLAP | {"sparse_y_true": False, "sparse_y_pred": False}),
+    "MeanIoU": ({"num_classes": 3}, OVERLAP | {"sparse_y_true": False, "sparse_y_pred": False}),
+    "OneHotIoU": ({"num_classes": 3, "target_class_ids": [1]}, OVERLAP),
+    "OneHotMeanIoU": ({"num_classes": 3}, OVERLAP),
+    "BinaryIoU": ({}, {"target_class_ids": [1], "threshold": 0.3}),
 }
 COMMON = {
     "learning_rate": 0.3, "weight_decay": 0.1, "clipnorm": 1.0, "clipvalue": 0.5, "global_clipnorm": 2.0, "use_ema": True,
@@ -146,6 +178,7 @@ CONSTRAINTS = {"MaxNorm": {"max_value": 3.0, "axis": -1}, "UnitNorm": {"axis": (
 KINDS = [
     ("layer", layers, CASES),
     ("loss", keras.losses, {name: ({}, own | REDUCED) for name, own in LOSSES.items()}),
+    ("metric", keras.metrics, {name: (needed, own | NAMED) for name, (needed, own) in METRICS.items()}),
     ("optimizer", keras.optimizers, {name: ({}, own | COMMON) for name, own in OPTIMIZERS.items()}),
     ("initializer", keras.initializers, {name: ({}, own) for name, own in INITIALIZERS.items()}),
     ("regularizer", keras.regularizers, {name: ({}, own) for name, own in REGULARIZERS.items()}),
@@ -179,7 +212,7 @@ if __name__ == "__main__":
         else:
             own = {key: value for key, value in config["config"].items() if default.get(key, "absent") != value}
             required = {"units", "filters", "kernel_size", "rate", "stddev", "input_dim", "output_dim", "layer", "axes",
-                        "pool_size"}
+                        "pool_size", "num_classes", "target_class_ids", "specificity", "sensitivity", "recall", "precision"}
             config = config | {"config": own | {key: value for key, value in default.items() if key in required - own.keys()}}
         kept.append(json.dumps(line | {"config": {"class_name": config["class_name"], "config": config["config"]}}))
     path = pathlib.Path(__file__).with_name("options.json")

@@ -29,12 +29,15 @@ TIMES = [layer("Masking"), layer("SimpleRNN", units=3, return_sequences=True), l
 
 
 def case(name, layers, loss, shape=(4,), weight=None, **options):
-    """`weight`: the shape of a sample's weight; `class_weight`: pairs; `masked`: time steps that are all zeros."""
+    """`weight`: the shape of a sample's weight; `class_weight`: pairs; `masked`: time steps that are all zeros; `reduction`:
+    the loss's, where it is not the default."""
     return {"name": name, "layers": layers, "loss": loss, "shape": list(shape), "weight": weight} | options
 
 
 CASES = [
-    case("samples", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[]),
+    case("samples", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[],
+         # A metric does not see the weights.
+         metrics=["mean_squared_error"]),
     case("softmax", [HIDDEN, layer("Dense", units=3, activation="softmax")], "sparse_categorical_crossentropy", weight=[]),
     case("labels by class", [HIDDEN, layer("Dense", units=3, activation="softmax")], "sparse_categorical_crossentropy",
          class_weight=[[0, 2.0], [2, 0.25]]),
@@ -45,6 +48,19 @@ CASES = [
     case("masked", TIMES, "mean_squared_error", shape=(4, 3), masked=[[0, 0], [1, 2], [1, 3], [7, 1], [12, 3]]),
     case("masked and weighed", TIMES, "mean_absolute_error", shape=(4, 3), masked=[[0, 0], [1, 2], [11, 1], [12, 3]],
          weight=[4]),
+    case("masked metrics", TIMES, "mean_squared_error", shape=(4, 3), masked=[[0, 0], [1, 2], [1, 3], [7, 1], [12, 3]],
+         metrics=["mean_absolute_error", "root_mean_squared_error", "cosine_similarity"]),
+    case("sum", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[], reduction="sum"),
+    case("sum by class", [HIDDEN, layer("Dense", units=3, activation="softmax")], "sparse_categorical_crossentropy",
+         class_weight=[[0, 2.0], [2, 0.25]], reduction="sum"),
+    case("sum masked and weighed", TIMES, "mean_absolute_error", shape=(4, 3), weight=[4], reduction="sum",
+         masked=[[0, 0], [1, 2], [11, 1], [12, 3]]),
+    case("by weights", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[],
+         reduction="mean_with_sample_weight"),
+    case("by weights masked", TIMES, "mean_absolute_error", shape=(4, 3), weight=[4], reduction="mean_with_sample_weight",
+         masked=[[0, 0], [1, 2], [11, 1], [12, 3]]),
+    # On TensorFlow; on JAX and PyTorch Keras refuses it.
+    case("none", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[], reduction="none"),
     case("times", [layer("SimpleRNN", units=2, return_sequences=True)], "mean_squared_error", shape=(4, 3), weight=[4]),
 ]
 
@@ -72,9 +88,13 @@ def record(case):
     for made in copy.deepcopy(case["layers"]):
         model.add(keras.layers.deserialize(made | {"module": "keras.layers"}))
     model.set_weights([uniform(100 + i, w.shape, 0.5) for i, w in enumerate(model.weights)])
-    # A metric does not see the weights.
-    metrics = ["mean_squared_error"] if case["name"] == "samples" else []
-    model.compile(keras.optimizers.SGD(0.1), loss=case["loss"], metrics=metrics)
+    loss = case["loss"]
+    if "reduction" in case:
+        class_name = "".join(word.capitalize() for word in loss.split("_"))
+        loss = getattr(keras.losses, class_name)(reduction=case["reduction"])
+    # Sums are steeper than means.
+    rate = 0.01 if case.get("reduction") in ("sum", "none") else 0.1
+    model.compile(keras.optimizers.SGD(rate), loss=loss, metrics=case.get("metrics", []))
     x, y = inputs(case), targets(case, model)
     weights = None if case["weight"] is None else np.abs(uniform(30, (SAMPLES, *case["weight"]), 2.0))
     options = {"sample_weight": weights}
@@ -83,7 +103,7 @@ def record(case):
     if "class_weight" in case:
         options["class_weight"] = dict(case["class_weight"])
     history = model.fit(x, y, batch_size=BATCH, epochs=3, shuffle=False, verbose=0, **options).history
-    return case | {"history": history, "final": [w.flatten().astype(float).tolist() for w in model.get_weights()]}
+    return case | {"rate": rate, "history": history, "final": [w.flatten().astype(float).tolist() for w in model.get_weights()]}
 
 
 def rounded(value):

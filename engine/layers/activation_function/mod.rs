@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Unary};
 use crate::train::by_name;
 
-pub(super) use forms::{relu, softmax};
+pub(super) use forms::relu;
+pub(crate) use forms::softmax;
 
 /// A function between layers, of every number or, where it says so, of the numbers along the last axis.
 ///

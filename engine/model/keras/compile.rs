@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::model::compiled::Goal;
 use crate::model::network::Model;
 use crate::model::objective::Objective;
-use crate::train::config::snake_case;
 use crate::train::losses;
 use crate::train::metrics::{self, Metric};
 use crate::train::optimizers::{self, Optimizer};
@@ -17,22 +16,6 @@ const PLACE: &str = "compile_config";
 
 /// Options of Keras's optimizers that say how Keras computes, not what.
 const RUNTIME: [&str; 3] = ["jit_compile", "is_legacy_optimizer", "name"];
-
-/// Options of metrics under which Keras's do what gradus's do.
-const NEUTRAL: [(&str, &[&str]); 12] = [
-    ("name", &[]),
-    ("dtype", &["\"float32\""]),
-    ("num_thresholds", &["200"]),
-    ("curve", &["\"ROC\""]),
-    ("summation_method", &["\"interpolation\""]),
-    ("multi_label", &["false"]),
-    ("from_logits", &["false"]),
-    ("k", &["5"]),
-    ("threshold", &["0.5"]),
-    ("axis", &["-1"]),
-    ("class_aggregation", &["\"uniform_average\""]),
-    ("num_regressors", &["0"]),
-];
 
 impl Model {
     /// The compile settings as Keras holds them, if the model is compiled for losses.
@@ -44,19 +27,19 @@ impl Model {
         let Goal::Objectives(objectives) = &compiled.goal else { return Ok(None) };
         let optimizer = optimizers::config(compiled.optimizer("compile_config")?);
         let loss = |objective: &Objective| objective.loss.as_ref().map(|loss| losses::config(loss.as_ref()));
-        let names = |objective: &Objective| {
-            objective.metrics.iter().map(|m| m.name().to_string()).collect::<Vec<_>>()
+        let all_metrics = |objective: &Objective| {
+            objective.metrics.iter().map(|m| metrics::config(m.as_ref())).collect::<Vec<_>>()
         };
         let (loss, weights, metrics) = match objectives.as_slice() {
             [one] => (
                 json!(loss(one)),
                 if one.weight == 1.0 { Value::Null } else { json!([one.weight]) },
-                json!(names(one)),
+                json!(all_metrics(one)),
             ),
             all => (
                 json!(all.iter().map(loss).collect::<Vec<_>>()),
                 json!(all.iter().map(|objective| objective.weight).collect::<Vec<_>>()),
-                json!(all.iter().map(names).collect::<Vec<_>>()),
+                json!(all.iter().map(all_metrics).collect::<Vec<_>>()),
             ),
         };
         Ok(Some(json!({ "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics })))
@@ -151,30 +134,7 @@ fn all_metrics(value: &Value) -> Result<Vec<Arc<dyn Metric>>> {
         Value::Array(list) => {
             list.iter().map(all_metrics).collect::<Result<Vec<_>>>().map(|all| all.concat())
         }
-        Value::String(name) => Ok(vec![metric(name)?]),
-        Value::Object(object) => {
-            let class = object.get("class_name").and_then(Value::as_str).unwrap_or_default();
-            // tf.keras wraps a function by name.
-            let wrapped = object.get("config").and_then(|config| config.get("fn")).and_then(Value::as_str);
-            if let Some(function) = wrapped.filter(|_| class == "MeanMetricWrapper") {
-                return Ok(vec![metric(function)?]);
-            }
-            for (option, found) in object.get("config").and_then(Value::as_object).into_iter().flatten() {
-                let text = found.to_string();
-                let known = NEUTRAL.iter().find(|(key, _)| key == option);
-                let neutral = found.is_null()
-                    || known.is_some_and(|(_, values)| values.is_empty() || values.contains(&text.as_str()));
-                if !neutral {
-                    let expected = "Keras's default: compile the model with the metric's own type";
-                    return Err(Error::argument(format!("metric {class}"), option, text, expected));
-                }
-            }
-            Ok(vec![metric(class)?])
-        }
+        Value::String(_) | Value::Object(_) => Ok(vec![metrics::from_config(value)?]),
         other => Err(Error::argument(PLACE, "metrics", other, "names or objects")),
     }
-}
-
-fn metric(name: &str) -> Result<Arc<dyn Metric>> {
-    metrics::by_name(name).or_else(|error| metrics::by_name(&snake_case(name)).map_err(|_| error))
 }

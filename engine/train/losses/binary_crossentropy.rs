@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Loss, Prediction, clip, smoothed};
+use super::{Loss, Prediction, clip, mean_along, smoothed};
 use crate::error::Result;
 use crate::graph::{Comparison, Graph, NodeId, Unary};
 
@@ -8,16 +8,23 @@ use crate::graph::{Comparison, Graph, NodeId, Unary};
 ///
 /// Behind a sigmoid it is computed from the logits. Any other prediction is kept within 1e-7 of 0 and 1,
 /// unless it is said to be logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BinaryCrossentropy {
     from_logits: bool,
     label_smoothing: f32,
+    axis: isize,
+}
+
+impl Default for BinaryCrossentropy {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl BinaryCrossentropy {
     /// For predictions that are probabilities.
     pub fn new() -> Self {
-        Self::default()
+        Self { from_logits: false, label_smoothing: 0.0, axis: -1 }
     }
 
     /// Whether predictions are logits, that is: the model has no sigmoid. Default false.
@@ -31,6 +38,13 @@ impl BinaryCrossentropy {
         self.label_smoothing = smoothing;
         self
     }
+
+    /// The axis that a loss is the mean along, 0 being the batch. Default −1, the last. It changes sums and what sample
+    /// weights stretch over, not the mean of all.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
 }
 
 impl Loss for BinaryCrossentropy {
@@ -39,15 +53,20 @@ impl Loss for BinaryCrossentropy {
     }
 
     fn options(&self) -> Value {
-        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
+        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis })
+    }
+
+    fn averages_last(&self) -> bool {
+        self.axis == -1
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let target = smoothed(graph, target, self.label_smoothing, 2)?;
-        match prediction.sigmoid_logits(self.from_logits) {
-            Some(logits) => from_logits(graph, target, logits),
-            None => from_probabilities(graph, target, prediction.value),
-        }
+        let values = match prediction.sigmoid_logits(self.from_logits) {
+            Some(logits) => from_logits(graph, target, logits)?,
+            None => from_probabilities(graph, target, prediction.value)?,
+        };
+        mean_along(graph, self, self.axis, values)
     }
 }
 

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Loss, Prediction, clip, negative_log_softmax, smoothed};
+use super::{Loss, Prediction, axis_of, clip, negative_log_softmax, smoothed, without_axes};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId, Unary};
 
@@ -8,16 +8,23 @@ use crate::graph::{Graph, NodeId, Unary};
 ///
 /// Behind a softmax it is computed from the logits. Any other prediction is divided by its sum over the
 /// classes and kept within 1e-7 of 0 and 1, unless it is said to be logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CategoricalCrossentropy {
     from_logits: bool,
     label_smoothing: f32,
+    axis: isize,
+}
+
+impl Default for CategoricalCrossentropy {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl CategoricalCrossentropy {
     /// For predictions that are probabilities.
     pub fn new() -> Self {
-        Self::default()
+        Self { from_logits: false, label_smoothing: 0.0, axis: -1 }
     }
 
     /// Whether predictions are logits, that is: the model has no softmax. Default false.
@@ -31,6 +38,12 @@ impl CategoricalCrossentropy {
         self.label_smoothing = smoothing;
         self
     }
+
+    /// The axis of the classes, 0 being the batch. Default −1, the last.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
 }
 
 impl Loss for CategoricalCrossentropy {
@@ -39,17 +52,24 @@ impl Loss for CategoricalCrossentropy {
     }
 
     fn options(&self) -> Value {
-        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
+        json!({ "from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
+        let axis = axis_of(graph, self, self.axis, prediction.value)?;
         let last = graph.shape(prediction.value).rank() - 1;
+        // Keras's rule: smoothed by the size of the last axis, wherever the classes lie.
         let classes = graph.shape(prediction.value).0[last].factor;
         let target = smoothed(graph, target, self.label_smoothing, classes)?;
-        let cost = match prediction.softmax_logits(self.from_logits) {
-            Some(logits) => negative_log_softmax(graph, logits)?,
+        let logits = match axis == last {
+            true => prediction.softmax_logits(self.from_logits),
+            // What the softmax of another axis was computed from says nothing here.
+            false => self.from_logits.then_some(prediction.value),
+        };
+        let cost = match logits {
+            Some(logits) => negative_log_softmax(graph, logits, axis)?,
             None => {
-                let sum = graph.sum(prediction.value, &[last])?;
+                let sum = graph.sum(prediction.value, &[axis])?;
                 let share = graph.divide(prediction.value, sum)?;
                 let clipped = clip(graph, share)?;
                 let log = graph.unary(Unary::Log, clipped);
@@ -57,6 +77,7 @@ impl Loss for CategoricalCrossentropy {
             }
         };
         let product = graph.multiply(target, cost)?;
-        graph.sum(product, &[last])
+        let sum = graph.sum(product, &[axis])?;
+        without_axes(graph, sum, &[axis])
     }
 }

@@ -77,7 +77,7 @@ impl Emissions {
     fn new(graph: &mut Graph, target: NodeId, logits: NodeId) -> Result<Self> {
         let [batch, _, classes] = [0, 1, 2].map(|axis| graph.shape(logits).0[axis]);
         let labels = graph.shape(target).0[1];
-        let cost = negative_log_softmax(graph, logits)?;
+        let cost = negative_log_softmax(graph, logits, 2)?;
         let log = graph.unary(Unary::Negate, cost);
         let blank = graph.slice(log, &[Along::new(2, 0, 1)])?;
         let numbers = graph.iota(&Shape(vec![Dim::fixed(1), Dim::fixed(1), classes]), 2)?;

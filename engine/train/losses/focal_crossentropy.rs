@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
-use super::{BinaryCrossentropy, Loss, Prediction, clip, smoothed};
+use super::{BinaryCrossentropy, Loss, Prediction, axis_of, clip, mean_along, smoothed, without_axes};
 use crate::error::Result;
 use crate::graph::{Binary, Graph, NodeId, Unary};
+use crate::layers::softmax;
 
 /// Binary cross-entropy that weighs each number by (1 − p)^γ, p being what the prediction gives to the truth: what is
 /// hard counts more (Lin et al. 2018).
@@ -13,6 +14,7 @@ pub struct BinaryFocalCrossentropy {
     apply_class_balancing: bool,
     from_logits: bool,
     label_smoothing: f32,
+    axis: isize,
 }
 
 impl Default for BinaryFocalCrossentropy {
@@ -24,8 +26,8 @@ impl Default for BinaryFocalCrossentropy {
 impl BinaryFocalCrossentropy {
     /// With α 0.25, which counts only with class balancing, and γ 2.
     pub fn new() -> Self {
-        let (alpha, gamma, label_smoothing) = (0.25, 2.0, 0.0);
-        Self { alpha, gamma, apply_class_balancing: false, from_logits: false, label_smoothing }
+        let (alpha, gamma, label_smoothing, axis) = (0.25, 2.0, 0.0, -1);
+        Self { alpha, gamma, apply_class_balancing: false, from_logits: false, label_smoothing, axis }
     }
 
     /// The weight of class 1, that of class 0 being 1 − α. Default 0.25.
@@ -57,6 +59,13 @@ impl BinaryFocalCrossentropy {
         self.label_smoothing = smoothing;
         self
     }
+
+    /// The axis that a loss is the mean along, 0 being the batch. Default −1, the last. It changes sums and what sample
+    /// weights stretch over, not the mean of all.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
 }
 
 impl Loss for BinaryFocalCrossentropy {
@@ -66,7 +75,12 @@ impl Loss for BinaryFocalCrossentropy {
 
     fn options(&self) -> Value {
         json!({ "alpha": self.alpha, "gamma": self.gamma, "apply_class_balancing": self.apply_class_balancing,
-            "from_logits": self.from_logits, "label_smoothing": self.label_smoothing })
+            "from_logits": self.from_logits, "label_smoothing": self.label_smoothing,
+            "axis": self.axis })
+    }
+
+    fn averages_last(&self) -> bool {
+        self.axis == -1
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
@@ -85,11 +99,12 @@ impl Loss for BinaryFocalCrossentropy {
         let factor = power(graph, hard, self.gamma)?;
         let losses = graph.multiply(factor, losses)?;
         if !self.apply_class_balancing {
-            return Ok(losses);
+            return mean_along(graph, self, self.axis, losses);
         }
         let (of_one, of_zero) = (graph.scale(target, self.alpha)?, graph.scale(other, 1.0 - self.alpha)?);
         let weight = graph.add(of_one, of_zero)?;
-        graph.multiply(weight, losses)
+        let losses = graph.multiply(weight, losses)?;
+        mean_along(graph, self, self.axis, losses)
     }
 }
 
@@ -100,6 +115,7 @@ pub struct CategoricalFocalCrossentropy {
     gamma: f32,
     from_logits: bool,
     label_smoothing: f32,
+    axis: isize,
 }
 
 impl Default for CategoricalFocalCrossentropy {
@@ -111,7 +127,7 @@ impl Default for CategoricalFocalCrossentropy {
 impl CategoricalFocalCrossentropy {
     /// With α 0.25 and γ 2.
     pub fn new() -> Self {
-        Self { alpha: 0.25, gamma: 2.0, from_logits: false, label_smoothing: 0.0 }
+        Self { alpha: 0.25, gamma: 2.0, from_logits: false, label_smoothing: 0.0, axis: -1 }
     }
 
     /// What all classes are weighed by. Default 0.25.
@@ -137,6 +153,12 @@ impl CategoricalFocalCrossentropy {
         self.label_smoothing = smoothing;
         self
     }
+
+    /// The axis of the classes, 0 being the batch. Default −1, the last.
+    pub fn axis(mut self, axis: isize) -> Self {
+        self.axis = axis;
+        self
+    }
 }
 
 impl Loss for CategoricalFocalCrossentropy {
@@ -146,18 +168,20 @@ impl Loss for CategoricalFocalCrossentropy {
 
     fn options(&self) -> Value {
         json!({ "alpha": self.alpha, "gamma": self.gamma, "from_logits": self.from_logits,
-            "label_smoothing": self.label_smoothing })
+            "label_smoothing": self.label_smoothing, "axis": self.axis })
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let shape = graph.shape(prediction.value).clone();
+        let axis = axis_of(graph, self, self.axis, prediction.value)?;
         let last = shape.rank() - 1;
+        // Keras's rule: smoothed by the size of the last axis, wherever the classes lie.
         let target = smoothed(graph, target, self.label_smoothing, shape.0[last].factor)?;
         let value = match self.from_logits {
-            true => crate::layers::ActivationFunction::Softmax.apply(graph, prediction.value)?,
+            true => softmax(graph, prediction.value, &[axis])?,
             false => prediction.value,
         };
-        let sum = graph.sum(value, &[last])?;
+        let sum = graph.sum(value, &[axis])?;
         let share = graph.divide(value, sum)?;
         let share = clip(graph, share)?;
         let log = graph.unary(Unary::Log, share);
@@ -167,7 +191,8 @@ impl Loss for CategoricalFocalCrossentropy {
         let factor = power(graph, hard, self.gamma)?;
         let weight = graph.scale(factor, -self.alpha)?;
         let loss = graph.multiply(weight, loss)?;
-        graph.sum(loss, &[last])
+        let sum = graph.sum(loss, &[axis])?;
+        without_axes(graph, sum, &[axis])
     }
 }
 

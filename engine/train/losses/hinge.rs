@@ -20,6 +20,10 @@ impl Loss for Hinge {
         "hinge"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         hinge(graph, target, prediction.value)
     }
@@ -28,6 +32,10 @@ impl Loss for Hinge {
 impl Loss for SquaredHinge {
     fn name(&self) -> &'static str {
         "squared_hinge"
+    }
+
+    fn averages_last(&self) -> bool {
+        true
     }
 
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {

@@ -32,6 +32,10 @@ impl Loss for Huber {
         json!({ "delta": self.delta })
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let error = graph.subtract(prediction.value, target)?;
         let size = graph.unary(Unary::Abs, error);

@@ -12,6 +12,10 @@ impl Loss for LogCosh {
         "log_cosh"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let error = graph.subtract(prediction.value, target)?;
         let double = graph.scale(error, -2.0)?;

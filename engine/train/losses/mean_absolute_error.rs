@@ -11,6 +11,10 @@ impl Loss for MeanAbsoluteError {
         "mean_absolute_error"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let difference = graph.subtract(prediction.value, target)?;
         Ok(graph.unary(Unary::Abs, difference))

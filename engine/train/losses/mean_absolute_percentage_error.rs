@@ -11,6 +11,10 @@ impl Loss for MeanAbsolutePercentageError {
         "mean_absolute_percentage_error"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let difference = graph.subtract(target, prediction.value)?;
         let size = graph.unary(Unary::Abs, target);

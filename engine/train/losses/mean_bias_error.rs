@@ -14,6 +14,10 @@ impl Loss for MeanBiasError {
         "mean_bias_error"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         graph.subtract(prediction.value, target)
     }

@@ -11,6 +11,10 @@ impl Loss for MeanSquaredError {
         "mean_squared_error"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let difference = graph.subtract(prediction.value, target)?;
         graph.multiply(difference, difference)

@@ -11,6 +11,10 @@ impl Loss for MeanSquaredLogarithmicError {
         "mean_squared_logarithmic_error"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let of_target = log_of_next(graph, target)?;
         let of_prediction = log_of_next(graph, prediction.value)?;

@@ -2,6 +2,7 @@
 
 mod binary_crossentropy;
 mod categorical_crossentropy;
+mod categorical_generalized_cross_entropy;
 mod config;
 mod cosine_similarity;
 mod ctc;
@@ -17,11 +18,14 @@ mod mean_squared_error;
 mod mean_squared_logarithmic_error;
 mod overlap;
 mod poisson;
+mod reduction;
 mod sparse_categorical_crossentropy;
 mod verdict;
 
 pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use categorical_generalized_cross_entropy::CategoricalGeneralizedCrossEntropy;
+pub(crate) use config::{class_name, configured};
 pub use config::{config, from_config};
 pub use cosine_similarity::CosineSimilarity;
 pub use ctc::Ctc;
@@ -37,6 +41,8 @@ pub use mean_squared_error::MeanSquaredError;
 pub use mean_squared_logarithmic_error::MeanSquaredLogarithmicError;
 pub use overlap::{Dice, Tversky};
 pub use poisson::Poisson;
+pub(crate) use reduction::reduce;
+pub use reduction::{Reduced, Reduction};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 pub use verdict::{Verdict, rate_cross_entropy};
 
@@ -46,6 +52,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, Unary};
+use crate::tensor::Shape;
 use crate::train::by_name;
 
 /// Probabilities are kept this far from 0 and 1 before their logarithm is taken.
@@ -106,7 +113,8 @@ pub enum Targets {
     Sequences,
 }
 
-/// How far a prediction lies from its target. What is trained on is the mean of [`Loss::values`].
+/// How far a prediction lies from its target. What is trained on is the mean of [`Loss::values`], or
+/// what else its [`Reduction`] makes of them.
 ///
 /// A loss of your own states its values; its gradient follows:
 ///
@@ -146,16 +154,50 @@ pub trait Loss: Send + Sync + Debug {
         json!({})
     }
 
+    /// How the losses of a batch become one. Default their mean.
+    fn reduction(&self) -> Reduction {
+        Reduction::Mean
+    }
+
+    /// Whether a loss is the mean of [`Loss::values`] along the last axis, not each value one by itself. Their mean is the
+    /// same either way, their sum is not. Default false.
+    fn averages_last(&self) -> bool {
+        false
+    }
+
+    /// Which of `values` count, 1 or 0, of their shape. Default all.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn mask(&self, graph: &mut Graph, target: NodeId, values: NodeId) -> Result<Option<NodeId>> {
+        let _ = (graph, target, values);
+        Ok(None)
+    }
+
     /// One loss for each sample, or numbers whose mean is the sample's loss: floats `[B, …]`.
     ///
     /// # Errors
     /// If the shapes do not fit.
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId>;
+
+    /// The same loss with another [`Reduction`].
+    ///
+    /// ```
+    /// use gradus::train::losses::{Loss, MeanSquaredError, Reduction, config};
+    /// let sum = MeanSquaredError.reduced(Reduction::Sum);
+    /// assert_eq!(config(&sum)["config"]["reduction"], "sum");
+    /// ```
+    fn reduced(self, reduction: Reduction) -> Reduced
+    where
+        Self: Sized + 'static,
+    {
+        Reduced::new(self, reduction)
+    }
 }
 
 type Make = fn() -> Box<dyn Loss>;
 
-const NAMES: [(&str, Make); 29] = [
+const NAMES: [(&str, Make); 30] = [
     ("categorical_crossentropy", || Box::new(CategoricalCrossentropy::new())),
     ("sparse_categorical_crossentropy", || Box::new(SparseCategoricalCrossentropy::new())),
     ("binary_crossentropy", || Box::new(BinaryCrossentropy::new())),
@@ -178,11 +220,12 @@ const NAMES: [(&str, Make); 29] = [
     ("squared_hinge", || Box::new(SquaredHinge)),
     ("categorical_hinge", || Box::new(CategoricalHinge)),
     ("huber", || Box::new(Huber::default())),
-    ("cosine_similarity", || Box::new(CosineSimilarity)),
-    ("dice", || Box::new(Dice)),
+    ("cosine_similarity", || Box::new(CosineSimilarity::new())),
+    ("dice", || Box::new(Dice::new())),
     ("tversky", || Box::new(Tversky::default())),
     ("binary_focal_crossentropy", || Box::new(BinaryFocalCrossentropy::new())),
     ("categorical_focal_crossentropy", || Box::new(CategoricalFocalCrossentropy::new())),
+    ("categorical_generalized_cross_entropy", || Box::new(CategoricalGeneralizedCrossEntropy::default())),
     ("ctc", || Box::new(Ctc)),
     ("bce", || Box::new(BinaryCrossentropy::new())),
 ];
@@ -201,16 +244,45 @@ impl<L: Loss + 'static> From<L> for Box<dyn Loss> {
     }
 }
 
-/// −log softmax(`logits`) over the last axis: the largest logit is taken off first, so that nothing overflows.
-fn negative_log_softmax(graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
-    let last = graph.shape(logits).rank() - 1;
-    let largest = graph.reduce(crate::graph::Reduction::Max, logits, &[last])?;
+/// −log softmax(`logits`) along `axis`: the largest logit is taken off first, so that nothing overflows.
+fn negative_log_softmax(graph: &mut Graph, logits: NodeId, axis: usize) -> Result<NodeId> {
+    let largest = graph.reduce(crate::graph::Reduction::Max, logits, &[axis])?;
     let largest = graph.detach(largest);
     let shifted = graph.subtract(logits, largest)?;
     let powers = graph.unary(Unary::Exp, shifted);
-    let sum = graph.sum(powers, &[last])?;
+    let sum = graph.sum(powers, &[axis])?;
     let log = graph.unary(Unary::Log, sum);
     graph.subtract(log, shifted)
+}
+
+/// Axis `axis` of `x`, a negative one counted from the last.
+fn axis_of(graph: &Graph, loss: &dyn Loss, axis: isize, x: NodeId) -> Result<usize> {
+    let rank = graph.shape(x).rank();
+    let found = if axis < 0 { rank.checked_add_signed(axis) } else { Some(axis.unsigned_abs()) };
+    found.filter(|&found| found < rank).ok_or_else(|| {
+        let expected = format!("an axis of the output {}, the batch being axis 0", graph.shape(x));
+        Error::argument(format!("loss {:?}", loss.name()), "axis", axis, expected)
+    })
+}
+
+/// `x` without `axes`, which have size 1, unless one is the last: that one may stay.
+fn without_axes(graph: &mut Graph, x: NodeId, axes: &[usize]) -> Result<NodeId> {
+    let shape = graph.shape(x).clone();
+    if axes == [shape.rank() - 1] {
+        return Ok(x);
+    }
+    let kept = shape.0.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, &dim)| dim);
+    graph.reshape(x, &Shape(kept.collect()))
+}
+
+/// The mean of the `values` of `loss` along `axis`, unless that is −1, which [`Loss::averages_last`] says.
+fn mean_along(graph: &mut Graph, loss: &dyn Loss, axis: isize, values: NodeId) -> Result<NodeId> {
+    if axis == -1 {
+        return Ok(values);
+    }
+    let axis = axis_of(graph, loss, axis, values)?;
+    let mean = graph.mean(values, &[axis])?;
+    without_axes(graph, mean, &[axis])
 }
 
 /// `target` moved by the share `smoothing` towards equal shares of `classes` classes.

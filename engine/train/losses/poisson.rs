@@ -11,6 +11,10 @@ impl Loss for Poisson {
         "poisson"
     }
 
+    fn averages_last(&self) -> bool {
+        true
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let epsilon = graph.constant(super::EPSILON);
         let above = graph.add(prediction.value, epsilon)?;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{Loss, Prediction, Targets, clip, negative_log_softmax};
 use crate::error::Result;
-use crate::graph::{Binary, Comparison, Element, Graph, NodeId, Unary};
+use crate::graph::{Comparison, Element, Graph, NodeId, Unary};
 use crate::tensor::{Dim, Shape};
 
 /// −log of the prediction for the target's class, for targets that are class numbers.
@@ -32,22 +32,6 @@ impl SparseCategoricalCrossentropy {
         self.ignore_class = Some(class);
         self
     }
-
-    /// `losses` `[B, …]`, 0 for the samples to be ignored and larger for the others, so that their mean is that of
-    /// the others.
-    fn without_ignored(&self, graph: &mut Graph, target: NodeId, losses: NodeId) -> Result<NodeId> {
-        let Some(class) = self.ignore_class else { return Ok(losses) };
-        let shape = graph.shape(losses).clone();
-        let labels = graph.cast(target, Element::F32);
-        let labels = graph.reshape(labels, &shape)?;
-        let class = graph.constant(class as f32);
-        let counts = graph.compare(Comparison::NotEqual, labels, class)?;
-        let share = graph.mean_all(counts)?;
-        let (zero, least) = (graph.constant(0.0), graph.constant(super::EPSILON));
-        let share = graph.binary(Binary::Maximum, share, least)?;
-        let kept = graph.select(counts, losses, zero)?;
-        graph.divide(kept, share)
-    }
 }
 
 impl Loss for SparseCategoricalCrossentropy {
@@ -63,6 +47,14 @@ impl Loss for SparseCategoricalCrossentropy {
         json!({ "from_logits": self.from_logits, "ignore_class": self.ignore_class })
     }
 
+    fn mask(&self, graph: &mut Graph, target: NodeId, values: NodeId) -> Result<Option<NodeId>> {
+        let Some(class) = self.ignore_class else { return Ok(None) };
+        let labels = graph.cast(target, Element::F32);
+        let labels = graph.reshape(labels, &graph.shape(values).clone())?;
+        let class = graph.constant(class as f32);
+        graph.compare(Comparison::NotEqual, labels, class).map(Some)
+    }
+
     fn values(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<NodeId> {
         let shape = graph.shape(prediction.value).clone();
         let last = shape.rank() - 1;
@@ -73,16 +65,15 @@ impl Loss for SparseCategoricalCrossentropy {
                 graph.unary(Unary::Log, clipped)
             }
         };
-        let cost = negative_log_softmax(graph, logits)?;
+        let cost = negative_log_softmax(graph, logits, last)?;
         let chosen = one_hot(graph, target, &shape)?;
         let product = graph.multiply(chosen, cost)?;
-        let losses = graph.sum(product, &[last])?;
-        self.without_ignored(graph, target, losses)
+        graph.sum(product, &[last])
     }
 }
 
 /// 1.0 at the label's class, 0.0 elsewhere, of `shape`.
-fn one_hot(graph: &mut Graph, labels: NodeId, shape: &Shape) -> Result<NodeId> {
+pub(super) fn one_hot(graph: &mut Graph, labels: NodeId, shape: &Shape) -> Result<NodeId> {
     let last = shape.rank() - 1;
     let mut classes = Shape(vec![Dim::fixed(1); shape.rank()]);
     classes.0[last] = shape.0[last];

@@ -1,4 +1,6 @@
-use super::{Metric, best_class, sum_of_means, values_of};
+use serde_json::json;
+
+use super::{KerasClass, Metric, best_class, mean_sums, values_of};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Element, Graph, NodeId};
 use crate::train::losses::Prediction;
@@ -20,6 +22,27 @@ pub struct CategoricalAccuracy;
 /// The share of samples whose largest prediction is at the target's class number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SparseCategoricalAccuracy;
+
+/// The share of predictions that equal their targets: Keras's class `Accuracy`, where the name `accuracy` stands for
+/// [`Accuracy`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExactAccuracy;
+
+impl Metric for ExactAccuracy {
+    fn name(&self) -> &str {
+        "exact_accuracy"
+    }
+
+    fn keras(&self) -> Option<KerasClass> {
+        Some(KerasClass::new("Accuracy", json!({})))
+    }
+
+    fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
+        let target = values_of(graph, self.name(), target, prediction.value)?;
+        let hits = graph.compare(Comparison::Equal, target, prediction.value)?;
+        mean_sums(graph, self.name(), hits, prediction.mask)
+    }
+}
 
 impl Metric for Accuracy {
     fn name(&self) -> &str {
@@ -62,12 +85,16 @@ impl Metric for BinaryAccuracy {
         "binary_accuracy"
     }
 
+    fn keras(&self) -> Option<KerasClass> {
+        Some(KerasClass::new("BinaryAccuracy", json!({ "threshold": self.threshold })))
+    }
+
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
         let target = values_of(graph, self.name(), target, prediction.value)?;
         let threshold = graph.constant(self.threshold);
         let said = graph.compare(Comparison::Greater, prediction.value, threshold)?;
         let hits = graph.compare(Comparison::Equal, target, said)?;
-        Ok(vec![sum_of_means(graph, hits)?])
+        mean_sums(graph, self.name(), hits, prediction.mask)
     }
 }
 
@@ -76,11 +103,15 @@ impl Metric for CategoricalAccuracy {
         "categorical_accuracy"
     }
 
+    fn keras(&self) -> Option<KerasClass> {
+        Some(KerasClass::new("CategoricalAccuracy", json!({})))
+    }
+
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
         check_target(graph, self.name(), target, Element::F32)?;
         let (found, wanted) = (best_class(graph, prediction.value)?, best_class(graph, target)?);
         let hits = graph.compare(Comparison::Equal, wanted, found)?;
-        Ok(vec![sum_of_means(graph, hits)?])
+        mean_sums(graph, self.name(), hits, prediction.mask)
     }
 }
 
@@ -89,11 +120,15 @@ impl Metric for SparseCategoricalAccuracy {
         "sparse_categorical_accuracy"
     }
 
+    fn keras(&self) -> Option<KerasClass> {
+        Some(KerasClass::new("SparseCategoricalAccuracy", json!({})))
+    }
+
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
         check_target(graph, self.name(), target, Element::U32)?;
         let found = best_class(graph, prediction.value)?;
         let hits = graph.compare(Comparison::Equal, target, found)?;
-        Ok(vec![sum_of_means(graph, hits)?])
+        mean_sums(graph, self.name(), hits, prediction.mask)
     }
 }
 

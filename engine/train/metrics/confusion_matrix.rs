@@ -40,6 +40,12 @@ pub(super) fn confusion(
     };
     let found = class_number(graph, prediction, threshold)?;
     let [truth, found] = [one_hot(graph, truth, classes)?, one_hot(graph, found, classes)?];
+    table(graph, truth, found, classes)
+}
+
+/// How often each class of `truth` meets each of `found`, both `[…, classes]`, 1 at the class and 0 elsewhere: `[classes,
+/// classes]`. Rows of zeros count nowhere.
+pub(super) fn table(graph: &mut Graph, truth: NodeId, found: NodeId, classes: usize) -> Result<NodeId> {
     let rows = Dim { factor: graph.shape(truth).count().factor / classes, batch: true };
     let shape = Shape(vec![rows, Dim::fixed(classes)]);
     let (truth, found) = (graph.reshape(truth, &shape)?, graph.reshape(found, &shape)?);

@@ -1,5 +1,7 @@
-use super::{Measure, Metric, values_of};
-use crate::error::Result;
+use serde_json::json;
+
+use super::{KerasClass, Measure, Metric, values_of};
+use crate::error::{Error, Result};
 use crate::graph::{Comparison, Graph, NodeId, Reduction, Unary};
 use crate::tensor::Tensor;
 use crate::train::losses::Prediction;
@@ -17,6 +19,9 @@ pub enum FScoreAverage {
     /// The mean of the classes, each weighed by its number of samples.
     Weighted,
 }
+
+pub(super) const AVERAGES: [(&str, FScoreAverage); 3] =
+    [("micro", FScoreAverage::Micro), ("macro", FScoreAverage::Macro), ("weighted", FScoreAverage::Weighted)];
 
 /// (1 + β²) · precision · recall / (β² · precision + recall) of each class, for one-hot targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,8 +91,25 @@ impl Metric for FBetaScore {
         self.name
     }
 
+    fn keras(&self) -> Option<KerasClass> {
+        let average = AVERAGES.iter().find(|(_, known)| *known == self.average).map(|(name, _)| name);
+        let mut options = json!({ "average": average, "threshold": self.threshold });
+        if self.name == "f1_score" {
+            return Some(KerasClass::new("F1Score", options));
+        }
+        options["beta"] = json!(self.beta);
+        Some(KerasClass::new("FBetaScore", options))
+    }
+
     /// Right yes, said yes and true yes of each class.
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
+        let place = || format!("metric {:?}", self.name);
+        if self.beta.is_nan() || self.beta <= 0.0 {
+            return Err(Error::argument(place(), "beta", self.beta, "above 0"));
+        }
+        if let Some(threshold) = self.threshold.filter(|&threshold| threshold.is_nan() || threshold <= 0.0) {
+            return Err(Error::argument(place(), "threshold", threshold, "above 0"));
+        }
         let yes = values_of(graph, self.name, target, prediction.value)?;
         let said = self.said(graph, prediction.value)?;
         let right = graph.multiply(yes, said)?;

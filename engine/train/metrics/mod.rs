@@ -1,34 +1,45 @@
 //! Metrics: what is reported beside the loss, added up over batches on the way.
 
 mod accuracy;
+mod at_threshold;
 mod auc;
 mod binary_counts;
+mod config;
 mod confusion_matrix;
+mod correlation;
 mod f_score;
 mod iou;
 mod of_loss;
 mod r2_score;
 mod root_mean_squared_error;
+mod thresholds;
 mod top_k;
 
-pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, ExactAccuracy, SparseCategoricalAccuracy};
+pub use at_threshold::{
+    AtThreshold, PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
 pub use auc::{Auc, Curve, Summation};
 pub use binary_counts::{BinaryCounts, Precision, Recall};
+pub use config::{config, from_config};
 pub use confusion_matrix::ConfusionMatrix;
+pub use correlation::Correlation;
 pub use f_score::{F1Score, FBetaScore, FScoreAverage};
 pub use iou::{BinaryIoU, IoU};
 pub use of_loss::OfLoss;
-pub use r2_score::R2Score;
+pub use r2_score::{ClassAggregation, R2Score};
 pub use root_mean_squared_error::RootMeanSquaredError;
 pub use top_k::TopKCategoricalAccuracy;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::error::{Error, Result};
-use crate::graph::{Comparison, Element, Graph, NodeId};
+use crate::graph::{Along, Comparison, Element, Graph, NodeId};
 use crate::tensor::{Dim, Shape, Tensor};
-use crate::train::losses::{CosineSimilarity, Loss, Prediction};
+use crate::train::losses::{CosineSimilarity, LogCosh, Loss, Prediction};
 
 /// What a metric has found.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,9 +90,17 @@ pub trait Metric: Send + Sync + Debug {
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>>;
 
     /// What follows from the elements of all sums, one after the other, over `samples` samples. By default the first
-    /// element divided by the number of samples.
+    /// element divided by the second, which counts what it was summed over, or without one by the number of samples.
     fn result(&self, sums: &[f64], samples: f64) -> Measure {
-        Measure::Number(sums[0] / samples)
+        Measure::Number(match sums {
+            [sum, count, ..] => ratio(*sum, *count),
+            _ => sums[0] / samples,
+        })
+    }
+
+    /// Keras's class for it, with all options. By default it has none, and configs hold its name.
+    fn keras(&self) -> Option<KerasClass> {
+        None
     }
 
     /// The same metric under another name: for a second of its kind.
@@ -90,6 +109,26 @@ pub trait Metric: Send + Sync + Debug {
         Self: Sized + 'static,
     {
         Named { name: name.to_string(), metric: Arc::new(self) }
+    }
+}
+
+/// A class of Keras with its options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KerasClass {
+    module: &'static str,
+    class_name: String,
+    options: Value,
+}
+
+impl KerasClass {
+    /// The class `class_name` of `keras.metrics` with `options`, an object.
+    pub fn new(class_name: &str, options: Value) -> Self {
+        Self { module: "keras.metrics", class_name: class_name.into(), options }
+    }
+
+    /// The class `class_name` of `keras.losses`, which Keras takes for a metric too.
+    pub fn of_loss(class_name: &str, options: Value) -> Self {
+        Self { module: "keras.losses", class_name: class_name.into(), options }
     }
 }
 
@@ -112,12 +151,16 @@ impl Metric for Named {
     fn result(&self, sums: &[f64], samples: f64) -> Measure {
         self.metric.result(sums, samples)
     }
+
+    fn keras(&self) -> Option<KerasClass> {
+        self.metric.keras()
+    }
 }
 
 type Make = fn() -> Arc<dyn Metric>;
 
 /// Keras's names.
-const NAMES: [(&str, Make); 21] = [
+const NAMES: [(&str, Make); 25] = [
     ("accuracy", || Arc::new(Accuracy)),
     ("acc", || Arc::new(Accuracy)),
     ("binary_accuracy", || Arc::new(BinaryAccuracy::new())),
@@ -137,8 +180,12 @@ const NAMES: [(&str, Make); 21] = [
     ("binary_io_u", || Arc::new(BinaryIoU::new())),
     ("confusion_matrix", || Arc::new(ConfusionMatrix)),
     ("root_mean_squared_error", || Arc::new(RootMeanSquaredError)),
-    ("r2_score", || Arc::new(R2Score)),
-    ("cosine_similarity", || Arc::new(OfLoss::negated(CosineSimilarity))),
+    ("r2_score", || Arc::new(R2Score::new())),
+    ("fbeta_score", || Arc::new(FBetaScore::new(1.0))),
+    ("pearson_correlation", || Arc::new(Correlation::pearson())),
+    ("concordance_correlation", || Arc::new(Correlation::concordance())),
+    ("log_cosh_error", || Arc::new(OfLoss::new(LogCosh))),
+    ("cosine_similarity", || Arc::new(OfLoss::negated(CosineSimilarity::new()))),
 ];
 
 /// The metric of a name such as `accuracy` or of a class such as `AUC`, or the mean of a loss.
@@ -170,6 +217,48 @@ fn sum_of_means(graph: &mut Graph, values: NodeId) -> Result<NodeId> {
         graph.multiply(sum, batch)?
     };
     if count.factor == 1 { Ok(sum) } else { graph.scale(sum, 1.0 / count.factor as f32) }
+}
+
+/// The sum over the samples of the mean of each sample's `values` `[B, …]`; and with a mask `[B, time]` of those it counts,
+/// and how many they are: what the default of [`Metric::result`] takes.
+fn mean_sums(graph: &mut Graph, name: &str, values: NodeId, mask: Option<NodeId>) -> Result<Vec<NodeId>> {
+    let Some(mask) = mask else { return Ok(vec![sum_of_means(graph, values)?]) };
+    let (counted, zero) = (spread_mask(graph, name, mask, values)?, graph.constant(0.0));
+    let kept = graph.select(counted, values, zero)?;
+    Ok(vec![sum_of_means(graph, kept)?, sum_of_means(graph, mask)?])
+}
+
+/// `mask` `[B, time]` with axes of size 1 behind, so that it stretches over `values`.
+fn spread_mask(graph: &mut Graph, name: &str, mask: NodeId, values: NodeId) -> Result<NodeId> {
+    let (own, whole) = (graph.shape(mask).clone(), graph.shape(values).clone());
+    if whole.rank() < own.rank() || whole.0[..own.rank()] != own.0 {
+        let (expected, remedy) = (format!("{own} and any axes behind, as a mask has"), "take another metric");
+        return Err(Error::shape(format!("metric {name:?}"), "the values", whole, expected, remedy));
+    }
+    let mut shape = own;
+    shape.0.resize(whole.rank(), Dim::fixed(1));
+    graph.reshape(mask, &shape)
+}
+
+/// Class number `class` of `x` along the last axis, which stays with size 1.
+fn class_part(graph: &mut Graph, name: &str, x: NodeId, class: usize) -> Result<NodeId> {
+    let last = graph.shape(x).rank() - 1;
+    let classes = graph.shape(x).0[last].factor;
+    if class >= classes {
+        let place = format!("metric {name:?}");
+        return Err(Error::argument(place, "class_id", class, format!("below {classes}")));
+    }
+    graph.slice(x, &[Along::new(last, class, 1)])
+}
+
+/// An axis of a sample of `x`, a negative one counted from the last.
+fn sample_axis(graph: &Graph, name: &str, axis: isize, x: NodeId) -> Result<usize> {
+    let rank = graph.shape(x).rank();
+    let found = if axis < 0 { rank.checked_add_signed(axis) } else { Some(axis.unsigned_abs()) };
+    found.filter(|found| (1..rank).contains(found)).ok_or_else(|| {
+        let expected = format!("an axis of the output {} behind the batch", graph.shape(x));
+        Error::argument(format!("metric {name:?}"), "axis", axis, expected)
+    })
 }
 
 /// `target` as floats of the prediction's shape.
