@@ -1,60 +1,59 @@
-//! From a model to a config.
+//! Networks as Keras 3's configs hold them.
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-use crate::layers::Layer;
-use crate::model::network::{Call, Model};
+use super::{Call, Layer, Network, Shapes};
 
-/// `model` as Keras 3's configs hold it.
-pub(super) fn model(model: &Model) -> Result<Value> {
-    if model.layers.is_empty() {
-        return Err(Error::order("config", "the model has no layers", "add one first"));
+/// `network` with its layers, without what it is compiled for.
+pub(crate) fn entry(network: &Network) -> Value {
+    let known: Option<Vec<&[usize]>> = network.inputs.iter().map(|port| port.shape.as_deref()).collect();
+    let shapes = known.and_then(|inputs| network.shapes(&inputs).ok());
+    match network.is_sequential {
+        true => sequential(network, shapes.as_ref()),
+        false => functional(network, shapes.as_ref()),
     }
-    let mut config = if model.is_row() { sequential(model) } else { functional(model) };
-    config["compile_config"] = model.compile_config()?.unwrap_or(Value::Null);
-    Ok(config)
 }
 
-fn sequential(model: &Model) -> Value {
+fn sequential(network: &Network, shapes: Option<&Shapes>) -> Value {
     let mut layers = Vec::new();
-    let shape = model.inputs[0].shape.as_deref().map(with_batch);
+    let shape = network.inputs[0].shape.as_deref().map(with_batch);
     if let Some(shape) = &shape {
         layers.push(input_layer("input_layer", shape));
     }
-    layers.extend((0..model.layers.len()).map(|number| layer(model, number)));
+    layers.extend((0..network.layers.len()).map(|number| layer(network, shapes, number)));
     json!({
         "module": "keras",
         "class_name": "Sequential",
         "config": {
-            "name": model.name, "trainable": true, "dtype": "float32", "layers": layers, "build_input_shape": shape,
+            "name": network.name(), "trainable": network.trainable(), "dtype": "float32", "layers": layers,
+            "build_input_shape": shape,
         },
         "registered_name": null,
         "build_config": { "input_shape": shape },
     })
 }
 
-fn functional(model: &Model) -> Value {
+fn functional(network: &Network, shapes: Option<&Shapes>) -> Value {
     let mut layers: Vec<Value> = Vec::new();
-    for port in &model.inputs {
+    for port in &network.inputs {
         let mut entry = input_layer(&port.name, &with_batch(port.shape.as_deref().unwrap_or_default()));
         (entry["name"], entry["inbound_nodes"]) = (json!(port.name), json!([]));
         layers.push(entry);
     }
-    for number in 0..model.layers.len() {
-        let calls = model.calls.iter().filter(|call| call.layer == number);
-        let nodes: Vec<Value> = calls.map(|call| node(model, call)).collect();
-        let mut entry = layer(model, number);
-        (entry["name"], entry["inbound_nodes"]) = (json!(model.layers[number].name()), json!(nodes));
+    for number in 0..network.layers.len() {
+        let calls = network.calls.iter().filter(|call| call.layer == number);
+        let nodes: Vec<Value> = calls.map(|call| node(network, shapes, call)).collect();
+        let mut entry = layer(network, shapes, number);
+        (entry["name"], entry["inbound_nodes"]) = (json!(network.layers[number].name()), json!(nodes));
         layers.push(entry);
     }
-    let inputs = (0..model.inputs.len()).map(|value| history(model, value));
-    let outputs = model.outputs.iter().map(|&value| history(model, value));
+    let inputs = (0..network.inputs.len()).map(|value| history(network, value));
+    let outputs = network.outputs.iter().map(|&value| end(network, value));
     json!({
         "module": "keras.src.models.functional",
         "class_name": "Functional",
         "config": {
-            "name": model.name, "trainable": true, "layers": layers,
+            "name": network.name(), "trainable": network.trainable(), "layers": layers,
             "input_layers": one_or_list(inputs.collect()), "output_layers": one_or_list(outputs.collect()),
         },
         "registered_name": "Functional",
@@ -81,45 +80,59 @@ fn input_layer(name: &str, shape: &Value) -> Value {
     })
 }
 
-/// Layer `number` with its options and, if it is built, the shapes of its inputs.
-fn layer(model: &Model, number: usize) -> Value {
-    let layer: &dyn Layer = model.layers[number].as_ref();
+/// Layer `number` with its options and, if they are known, the shapes of its inputs.
+fn layer(network: &Network, shapes: Option<&Shapes>, number: usize) -> Value {
+    let layer: &dyn Layer = network.layers[number].as_ref();
+    if let Some(inner) = layer.network() {
+        return entry(inner);
+    }
     let mut entry = json!({
         "module": "keras.layers",
         "class_name": layer.class_name(),
         "config": layer.config(),
         "registered_name": null,
     });
-    if let Some(built) = model.built.get(number) {
+    if let Some(shapes) = shapes {
+        let inputs = &shapes.firsts[number];
         // Keras builds a layer that takes first states for its time steps alone.
-        let count = if layer.extra_inputs().is_some() { 1 } else { built.inputs.len() };
-        let shapes = built.inputs[..count].iter().map(|shape| with_batch(shape)).collect();
+        let count = if layer.extra_inputs().is_some() { 1 } else { inputs.len() };
+        let shapes = inputs[..count].iter().map(|shape| with_batch(shape)).collect();
         entry["build_config"] = json!({ "input_shape": one_or_list(shapes) });
     }
     entry
 }
 
 /// Where a value comes from: the layer, which of its calls, and which value of that.
-fn history(model: &Model, value: usize) -> Value {
-    let Some((at, output)) = model.origin(value) else {
-        return json!([model.inputs[value].name, 0, 0]);
+fn history(network: &Network, value: usize) -> Value {
+    let Some((at, output)) = network.origin(value) else {
+        return json!([network.inputs[value].name, 0, 0]);
     };
-    let layer = model.calls[at].layer;
-    let number = model.calls[..at].iter().filter(|call| call.layer == layer).count();
-    json!([model.layers[layer].name(), number, output])
+    let layer = network.calls[at].layer;
+    let number = network.calls[..at].iter().filter(|call| call.layer == layer).count();
+    json!([network.layers[layer].name(), number, output])
+}
+
+/// [`history`] of an output. There Keras counts the calls of functional models from 1, but not in what layers are called on.
+fn end(network: &Network, value: usize) -> Value {
+    let mut history = history(network, value);
+    let layer = network.origin(value).map(|(at, _)| network.layers[network.calls[at].layer].as_ref());
+    if layer.and_then(Layer::network).is_some_and(|inner| !inner.is_sequential) {
+        history[1] = json!(history[1].as_u64().unwrap_or_default() + 1);
+    }
+    history
 }
 
 /// A call and its arguments.
-fn node(model: &Model, call: &Call) -> Value {
+fn node(network: &Network, shapes: Option<&Shapes>, call: &Call) -> Value {
     let tensor = |&value: &usize| {
-        let shape = model.shapes.get(value).map(|shape| with_batch(shape));
+        let shape = shapes.map(|shapes| with_batch(&shapes.values[value]));
         json!({
             "class_name": "__keras_tensor__",
-            "config": { "shape": shape, "dtype": "float32", "keras_history": history(model, value) },
+            "config": { "shape": shape, "dtype": "float32", "keras_history": history(network, value) },
         })
     };
     let mut tensors: Vec<Value> = call.inputs.iter().map(tensor).collect();
-    if let Some(extra) = model.layers[call.layer].extra_inputs().filter(|_| tensors.len() > 1) {
+    if let Some(extra) = network.layers[call.layer].extra_inputs().filter(|_| tensors.len() > 1) {
         let others = tensors.split_off(1);
         return json!({ "args": tensors, "kwargs": { extra: others } });
     }
