@@ -107,8 +107,8 @@ fn losses(
 pub(super) struct Forward {
     /// The model's outputs.
     pub of: Vec<Prediction>,
-    /// What each call of a layer gives.
-    pub calls: Vec<NodeId>,
+    /// What the calls of layers give, in order.
+    pub values: Vec<NodeId>,
     /// What weights and outputs add to the loss.
     pub penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
@@ -128,8 +128,8 @@ fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Re
     let updates = context.updates().to_vec();
     let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
     update_states(graph, &updates)?;
-    let calls = values.split_off(model.network.inputs.len());
-    Ok(Forward { of, calls, penalties, constraints })
+    let values = values.split_off(model.network.inputs.len());
+    Ok(Forward { of, values, penalties, constraints })
 }
 
 /// An input as floats.

@@ -16,7 +16,9 @@ pub(super) fn watch(
     forward: &Forward,
     gradients: &[(NodeId, NodeId)],
 ) -> Result<()> {
-    for (at, (call, &value)) in model.network.calls.iter().zip(&forward.calls).enumerate() {
+    for (at, call) in model.network.calls.iter().enumerate() {
+        // Of a layer that gives several values, the first.
+        let value = forward.values[call.first - model.network.inputs.len()];
         let earlier = model.network.calls[..at].iter().filter(|other| other.layer == call.layer).count();
         let again = if earlier == 0 { String::new() } else { format!(", call {}", earlier + 1) };
         add(graph, &format!("the output of {}{again}", model.network.layers[call.layer].place()), value)?;

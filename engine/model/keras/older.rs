@@ -64,7 +64,7 @@ pub(super) fn older(config: &mut Value) -> Result<()> {
 /// called once is written as called twice on the same, so that both find call 1. Sequentials whose input is not declared
 /// are counted from 0 by both.
 fn layers(config: &mut Value) {
-    let Some(layers) = config["config"]["layers"].as_array_mut() else { return };
+    let Some(layers) = config.pointer_mut("/config/layers").and_then(Value::as_array_mut) else { return };
     let functional = layers.iter().filter(|entry| entry["class_name"] == "Functional");
     let counted: Vec<Value> = functional.map(|entry| entry["name"].clone()).collect();
     for entry in layers {
@@ -72,7 +72,7 @@ fn layers(config: &mut Value) {
         if entry["class_name"] == "Sequential" {
             undeclare(&mut entry["config"]);
         } else if entry["class_name"] == "Functional"
-            && let Some(calls) = entry["inbound_nodes"].as_array_mut()
+            && let Some(calls) = entry.get_mut("inbound_nodes").and_then(Value::as_array_mut)
             && let [call] = calls.as_slice()
         {
             calls.push(call.clone());
@@ -82,10 +82,9 @@ fn layers(config: &mut Value) {
 
 /// Leaves out what a Sequential says of its input.
 fn undeclare(options: &mut Value) {
-    if let Some(options) = options.as_object_mut() {
-        options.remove("build_input_shape");
-    }
-    if let Some(layers) = options["layers"].as_array_mut() {
+    let Some(options) = options.as_object_mut() else { return };
+    options.remove("build_input_shape");
+    if let Some(layers) = options.get_mut("layers").and_then(Value::as_array_mut) {
         layers.retain(|entry| entry["class_name"] != "InputLayer");
     }
 }
