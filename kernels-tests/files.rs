@@ -32,11 +32,11 @@ pub fn tensors(arrays: &Value) -> Vec<Tensor> {
     arrays.as_array().unwrap().iter().map(tensor).collect()
 }
 
-fn load(path: &Path) -> Model {
+pub fn load(path: &Path) -> Model {
     Model::load(path).unwrap_or_else(|error| panic!("{error}")).device(Device::cpu())
 }
 
-fn steps(model: &mut Model, case: &Value, epochs: usize) -> Vec<f64> {
+pub fn steps(model: &mut Model, case: &Value, epochs: usize) -> Vec<f64> {
     let (x, y): (Tensors, Tensors) = (tensors(&case["x"]).into(), tensors(&case["y"]).into());
     let options = FitOptions::new().epochs(epochs).batch_size(4).shuffle(false).verbose(0);
     model.fit(x, y, options).unwrap_or_else(|error| panic!("{error}")).get("loss").unwrap()
@@ -59,14 +59,14 @@ pub fn check_predictions(what: &str, found: &[Tensor], expected: &[Tensor]) {
 
 /// Losses within 1e-4 of each.
 #[track_caller]
-fn check_losses(what: &str, found: &[f64], expected: &[f64]) {
+pub fn check_losses(what: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() <= 1e-4 * expected.abs(), "{what}: {found} for {expected}");
     }
 }
 
-fn numbers(list: &Value) -> Vec<f64> {
+pub fn numbers(list: &Value) -> Vec<f64> {
     let list = list.as_array().unwrap_or_else(|| panic!("{list} is no list"));
     list.iter().map(|n| n.as_f64().unwrap()).collect()
 }
@@ -199,7 +199,7 @@ fn a_stopped_run_ends_as_one_that_never_stopped() -> Result<()> {
 }
 
 /// What `files.py COMMAND` finds in `paths`, if `GRADUS_KERAS_PYTHON` names a Python with Keras 3 and tf_keras.
-fn opened_by_keras(command: &str, paths: &[PathBuf]) -> Option<Value> {
+pub fn opened_by_keras(command: &str, paths: &[PathBuf]) -> Option<Value> {
     let Some(python) = std::env::var_os("GRADUS_KERAS_PYTHON") else {
         println!("skipped: GRADUS_KERAS_PYTHON does not name a Python with Keras 3 and tf_keras");
         return None;
@@ -252,7 +252,9 @@ fn written(directory: &Path, golden_name: &str, from: &str, to: &[&str]) -> Vec<
 #[test]
 fn keras_reads_what_gradus_writes() {
     let directory = tempfile::tempdir().unwrap();
-    let files = written(directory.path(), "golden.json", "keras", &["keras", "h5"]);
+    let mut files = written(directory.path(), "golden.json", "keras", &["keras", "h5"]);
+    // In Keras 2's words Keras 3 does not find the second call of a functional model, not in tf_keras's own files either.
+    files.retain(|(path, _)| !path.ends_with("twins.h5"));
     let paths: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
     let Some(found) = opened_by_keras("open", &paths) else { return };
     for (path, case) in files {
@@ -283,8 +285,8 @@ fn tf_keras_reads_what_gradus_writes() {
         let found = &found[what];
         assert!(found["error"].is_null(), "{what}: {}", found["error"]);
         check_predictions(what, &tensors(&found["predictions"]), &tensors(&case["predictions"]));
-        // AdamW, RMSprop and Nadam are no optimizers of both, so that tf_keras reads the rest alone.
-        if !["volumes", "recurrent", "series.h5"].iter().any(|name| what.starts_with(name)) {
+        // Nadam is no optimizer of both, so that tf_keras reads the rest alone.
+        if what != "series.h5" {
             check_losses(what, &numbers(&found["losses"]), &numbers(&case["losses"]));
         }
     }

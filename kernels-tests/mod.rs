@@ -31,7 +31,11 @@ mod losses;
 mod matmul;
 mod metrics;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod nested;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod onnx;
+#[cfg(all(feature = "hdf5", feature = "cpu"))]
+mod optimizer_files;
 mod optimizers;
 mod options;
 mod programs;

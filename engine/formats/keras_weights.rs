@@ -93,7 +93,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<LayerWeights>> {
 /// # Errors
 /// As [`read`].
 pub fn read_from(file: &File) -> Result<Vec<LayerWeights>> {
-    let root = if file.has_group("model_weights") { "model_weights" } else { "" };
+    let root = root_of(file);
     let Some(names) = split_list(file, root, "layer_names")? else { return Err(other_layout(file)) };
     check_version(file, root)?;
     names.into_iter().map(|name| read_group(file, root, name)).collect()
@@ -148,6 +148,20 @@ fn check_version(file: &File, root: &str) -> Result<()> {
             ))
         }
     }
+}
+
+/// Whether Keras 3 wrote the weights of `file`, which orders some otherwise.
+///
+/// # Errors
+/// [`Error::File`] if the file is damaged.
+pub fn is_of_keras3(file: &File) -> Result<bool> {
+    let version = file.strings(root_of(file), "keras_version")?.unwrap_or_default();
+    Ok(version.first().is_some_and(|version| version.starts_with("3.")))
+}
+
+/// A whole model keeps its weights in a group.
+fn root_of(file: &File) -> &'static str {
+    if file.has_group("model_weights") { "model_weights" } else { "" }
 }
 
 fn other_layout(file: &File) -> Error {

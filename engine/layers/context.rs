@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{ActivationFunction, Layer};
+use super::{ActivationFunction, Layer, Network};
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, VariableId};
 use crate::train::constraints::Constraint;
@@ -17,6 +17,10 @@ pub struct Context<'a> {
     pub weights: Vec<NodeId>,
     variables: Variables,
     trainable: bool,
+    /// The models that the layers lie in, each with a slash behind it.
+    path: String,
+    /// Whether one of these is not trainable.
+    frozen: bool,
     activations: HashMap<NodeId, (ActivationFunction, NodeId)>,
     masks: HashMap<NodeId, NodeId>,
     updates: Vec<(NodeId, NodeId)>,
@@ -44,6 +48,8 @@ impl<'a> Context<'a> {
             weights: Vec::new(),
             variables,
             trainable: true,
+            path: String::new(),
+            frozen: false,
             activations: HashMap::new(),
             masks: HashMap::new(),
             updates: Vec::new(),
@@ -74,7 +80,7 @@ impl<'a> Context<'a> {
     ) -> Result<Vec<NodeId>> {
         let shapes: Vec<Vec<usize>> = inputs.iter().map(|&input| self.sample_shape(input)).collect();
         layer.output_shapes(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
-        let outer = self.graph.enter(layer.name());
+        let outer = self.graph.enter(&format!("{}{}", self.path, layer.name()));
         (self.weights, self.trainable) = (weights, layer.trainable());
         let outputs = layer.call_each(self, inputs)?;
         for &output in &outputs {
@@ -106,13 +112,17 @@ impl<'a> Context<'a> {
     /// # Errors
     /// If a regularizer does not take a weight's shape.
     pub fn declare(&mut self, layer: &dyn Layer, inputs: &[&[usize]]) -> Result<Vec<NodeId>> {
-        let outer = self.graph.enter(layer.name());
+        if let Some(network) = layer.network() {
+            return network.declare_within(self, inputs);
+        }
+        let path = format!("{}{}", self.path, layer.name());
+        let outer = self.graph.enter(&path);
         let Variables { learning, frozen, states } = self.variables;
-        let trainable = layer.trainable();
+        let trainable = layer.trainable() && !self.frozen;
         let variable = if trainable { learning } else { frozen };
         let mut nodes = Vec::new();
         for weight in layer.weights_many(inputs) {
-            let name = format!("{}/{}", layer.name(), weight.name);
+            let name = format!("{path}/{}", weight.name);
             let node = self.graph.parameter(&name, &weight.shape, variable);
             nodes.push(node);
             if let Some(regularizer) = weight.regularizer.filter(|_| trainable) {
@@ -124,11 +134,30 @@ impl<'a> Context<'a> {
             }
         }
         for state in inputs.first().map_or(Vec::new(), |input| layer.states(input)) {
-            let name = format!("{}/{}", layer.name(), state.name);
+            let name = format!("{path}/{}", state.name);
             nodes.push(self.graph.parameter(&name, &state.shape, states));
         }
         self.graph.enter(&outer);
         Ok(nodes)
+    }
+
+    /// Calls `body` for the layers of `network`, a layer itself.
+    pub(crate) fn inside<T>(
+        &mut self,
+        network: &Network,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let path = format!("{}{}/", self.path, network.name());
+        let outer = (std::mem::replace(&mut self.path, path), self.frozen);
+        self.freeze(!network.trainable());
+        let result = body(self);
+        (self.path, self.frozen) = outer;
+        result
+    }
+
+    /// Keeps the weights of all layers to come as they are, if `frozen`.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.frozen |= frozen;
     }
 
     /// Keras divides what a layer's output adds to the loss by the number of samples.

@@ -24,6 +24,7 @@ mod kernel_options;
 mod layer_normalization;
 mod masking;
 mod merge;
+pub(crate) mod network;
 mod noise;
 mod normalization;
 mod permute;
@@ -72,6 +73,7 @@ pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use merge::{Add, Average, Concatenate, Dot, Maximum, Merge, Minimum, Multiply, Subtract};
+pub use network::Network;
 pub use noise::{AlphaDropout, GaussianDropout, GaussianNoise, Noise};
 pub use permute::Permute;
 pub use pooling::{
@@ -276,6 +278,16 @@ pub trait Layer: Send + Sync + Debug {
     /// Whether the output has the time steps of the input, so that a mask of some of them holds for it too.
     fn passes_mask(&self) -> bool {
         false
+    }
+
+    /// The layers of a model that is a layer of another. `None` for all other layers.
+    fn network(&self) -> Option<&Network> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn network_mut(&mut self) -> Option<&mut Network> {
+        None
     }
 
     /// Adds the forward pass for the input node `[B, …]`, whose shape [`Layer::output_shape`] has accepted.

@@ -75,9 +75,9 @@ impl Layer for TimeDistributed {
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        if self.layer.output_count() > 1 {
+        if self.layer.output_count() > 1 || self.layer.network().is_some() {
             let found = format!("of {}", self.layer.title());
-            let expected = "of a layer that gives one value";
+            let expected = "of a layer that gives one value, no model";
             return Err(Error::argument(self.place(), "layer", found, expected));
         }
         match input {

@@ -2,6 +2,7 @@
 
 use super::network::Model;
 use crate::cancellation::CancellationToken;
+use crate::layers::Network;
 
 /// Does `work` on a thread of its own: opening the device, planning, compiling, reading back and the CPU's steps would all
 /// keep the caller's thread. A future that is dropped cancels `token`, and waits for the step that is under way.
@@ -11,7 +12,7 @@ pub(super) async fn apart<T: Send + 'static>(
     token: CancellationToken,
     work: impl AsyncFnOnce(&mut Model) -> T + Send + 'static,
 ) -> T {
-    let mut away = std::mem::replace(model, Model::empty("", Vec::new()));
+    let mut away = std::mem::replace(model, Model::of_network(Network::empty("", false, Vec::new())));
     let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
     let thread = std::thread::spawn(move || {
         let result = pollster::block_on(work(&mut away));

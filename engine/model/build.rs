@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
+use crate::layers::network::{Leaf, MOST_CALLS, Network};
 use crate::layers::{Layer, Weight};
 use crate::train::config::snake_case;
 
@@ -11,12 +12,23 @@ use crate::train::config::snake_case;
 pub(super) struct BuiltLayer {
     /// The shapes of its inputs, in the first call.
     pub inputs: Vec<Vec<usize>>,
-    pub outputs: Vec<Vec<usize>>,
     /// The weights, and behind them the states.
     pub weights: Vec<Weight>,
     /// How many of them are no states.
     pub learning: usize,
     pub values: Vec<Vec<f32>>,
+    pub source: Source,
+}
+
+/// Where the values of a layer's weights are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The initializers.
+    Drawn,
+    /// A training or a file.
+    Set,
+    /// The same of a model that has become a layer of this one.
+    Brought,
 }
 
 /// The most numbers of which anything in a model may consist: a size beyond is a damaged file or a mistake. In a browser, what
@@ -30,9 +42,16 @@ pub(super) fn elements(shape: &[usize]) -> Option<usize> {
 }
 
 impl BuiltLayer {
-    /// Builds `layer` over samples of shapes `inputs`; `first` is the number of weights before it, and `most` how many numbers
-    /// its own may be.
-    pub fn new(layer: &dyn Layer, inputs: &[&[usize]], seed: u64, first: usize, most: usize) -> Result<Self> {
+    /// Builds a layer over samples of shapes `inputs`; `first` is the number of weights before it, and `most` how many numbers
+    /// its own may be. It takes the values that it has `brought`, or draws them.
+    pub fn new(
+        leaf: &Leaf<'_>,
+        inputs: &[&[usize]],
+        (seed, first): (u64, usize),
+        most: usize,
+        brought: Option<Vec<Vec<f32>>>,
+    ) -> Result<Self> {
+        let layer = leaf.layer;
         let outputs = layer.output_shapes(inputs)?;
         let mut weights = layer.weights_many(inputs);
         let learning = weights.len();
@@ -54,8 +73,24 @@ impl BuiltLayer {
             layer.adjust(weight, &mut values);
             Ok(values)
         };
-        let values = weights.iter().enumerate().map(value).collect::<Result<_>>()?;
-        Ok(Self { inputs, outputs, weights, learning, values })
+        let fits = |values: &Vec<Vec<f32>>| {
+            values
+                .iter()
+                .map(Vec::len)
+                .eq(weights.iter().map(|weight| weight.shape.iter().product::<usize>()))
+        };
+        let (source, values) = match brought.filter(fits) {
+            Some(values) => (Source::Brought, values),
+            None => (Source::Drawn, weights.iter().enumerate().map(value).collect::<Result<_>>()?),
+        };
+        Ok(Self { inputs, weights, learning, values, source })
+    }
+
+    /// The values are no longer those that were drawn.
+    pub fn mark_set(&mut self) {
+        if self.source == Source::Drawn {
+            self.source = Source::Set;
+        }
     }
 
     /// Elements of the weights that could learn.
@@ -75,6 +110,17 @@ pub(super) fn free_name(class_name: &str, layers: &[Box<dyn Layer>]) -> String {
     let numbered = (1..).map(|n| format!("{stem}_{n}"));
     let mut names = std::iter::once(stem.clone()).chain(numbered);
     names.find(|name| !taken.contains(name.as_str())).unwrap_or(stem)
+}
+
+/// Models within models must not come to more calls of layers than any real one.
+pub(super) fn check_calls(place: &str, network: &Network) -> Result<()> {
+    let count = network.call_count();
+    if network.depth() == 0 || count <= MOST_CALLS {
+        return Ok(());
+    }
+    let expected =
+        format!("at most {MOST_CALLS}, those of the models within counted for each of their calls");
+    Err(Error::argument(place, "calls of layers", count, expected))
 }
 
 /// Layers are told apart by their names, in files and messages.

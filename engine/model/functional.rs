@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::build::{MOST_ELEMENTS, free_name};
-use super::network::{Model, Port};
+use super::network::Model;
 use crate::error::{Error, Result};
 use crate::layers::Layer;
+use crate::layers::network::{Network, Port};
 
 /// A value that a model will compute: an input, or what a layer gives. Copies are the same value.
 #[derive(Clone, Debug)]
@@ -189,8 +190,7 @@ impl Model {
         outputs.iter().for_each(|output| walk.visit(output));
         walk.check_inputs(inputs, &ports)?;
         let layers = walk.layers_by_depth();
-        let mut model = Self::empty("functional", ports);
-        model.most = most;
+        let mut network = Network::empty("functional", false, ports);
         let mut values: HashMap<usize, usize> =
             inputs.iter().enumerate().map(|(i, s)| (s.address(), i)).collect();
         for symbol in walk.calls_by_layer(&layers) {
@@ -199,12 +199,14 @@ impl Model {
             let layer =
                 layers.iter().position(|known| known.address() == layer.address()).unwrap_or_default();
             let inputs = inputs.iter().map(|input| values[&input.address()] + input.number).collect();
-            values.insert(symbol.address(), model.push_call(layer, inputs, count).start);
+            values.insert(symbol.address(), network.push_call(layer, inputs, count).start);
         }
-        model.outputs = outputs.iter().map(|output| values[&output.address()] + output.number).collect();
-        model.layers = take(&layers)?;
+        network.outputs = outputs.iter().map(|output| values[&output.address()] + output.number).collect();
+        network.layers = take(&layers)?;
         let rows: Vec<Vec<usize>> =
-            model.inputs.iter().map(|port| port.shape.clone().unwrap_or_default()).collect();
+            network.inputs.iter().map(|port| port.shape.clone().unwrap_or_default()).collect();
+        let mut model = Self::of_network(network);
+        model.most = most;
         model.build_for(&rows)?;
         Ok(model)
     }

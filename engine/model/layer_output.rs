@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 impl Model {
     /// The names of the layers, in the order of the summary.
     pub fn layer_names(&self) -> Vec<&str> {
-        self.layers.iter().map(|layer| layer.name()).collect()
+        self.network.layers.iter().map(|layer| layer.name()).collect()
     }
 
     /// What the layer called `name` gives for every sample of `x`, `[samples, …]`, in batches of `batch_size`, by default
@@ -36,9 +36,9 @@ impl Model {
         batch_size: impl Into<Option<usize>>,
     ) -> Result<Tensor> {
         let value = self.value_of(name)?;
-        let outputs = std::mem::replace(&mut self.outputs, vec![value]);
+        let outputs = std::mem::replace(&mut self.network.outputs, vec![value]);
         let output = self.predict(x, batch_size);
-        self.outputs = outputs;
+        self.network.outputs = outputs;
         output
     }
 
@@ -49,9 +49,9 @@ impl Model {
             let expected = format!("one of {}", names.join(", "));
             return Err(Error::argument("layer_output", "name", format!("{name:?}"), expected));
         };
-        let mut calls = self.calls.iter().enumerate().filter(|(_, call)| call.layer == layer);
+        let mut calls = self.network.calls.iter().enumerate().filter(|(_, call)| call.layer == layer);
         match (calls.next(), calls.count()) {
-            (Some((call, _)), 0) => Ok(self.inputs.len() + call),
+            (Some((_, call)), 0) => Ok(call.first),
             (_, more) => {
                 let found = format!("{name:?}, a layer called {} times", more + 1);
                 let expected = "a layer called once: make a model with the value wanted as an output";

@@ -8,7 +8,7 @@ use super::update::update;
 use super::watch::watch;
 use crate::error::Result;
 use crate::graph::{Element, Graph, NodeId, Op, VariableId};
-use crate::layers::{ActivationFunction, Context, Variables};
+use crate::layers::{ActivationFunction, Context, Layer, Variables};
 use crate::stream::Stored;
 use crate::train::constraints::Constraint;
 use crate::train::losses::{Logits, Prediction};
@@ -36,7 +36,7 @@ pub(super) fn predict_graph(model: &Model, x: &[Stored]) -> Result<Graph> {
 /// `loss`, a mean over the batch, and the sums of each metric.
 pub(super) fn evaluate_graph(model: &Model, stored: &[Stored], compiled: &Compiled) -> Result<Graph> {
     let mut graph = Graph::new();
-    let (x, others) = stored.split_at(model.inputs.len());
+    let (x, others) = stored.split_at(model.network.inputs.len());
     let forward = forward(&mut graph, model, x, false)?;
     losses(&mut graph, model, &forward, compiled, others)?;
     Ok(graph)
@@ -51,7 +51,7 @@ pub(super) fn train_graph(
     watched: bool,
 ) -> Result<Graph> {
     let mut graph = Graph::new();
-    let (x, others) = stored.split_at(model.inputs.len());
+    let (x, others) = stored.split_at(model.network.inputs.len());
     let forward = forward(&mut graph, model, x, true)?;
     let losses = losses(&mut graph, model, &forward, compiled, others)?;
     let learners: Vec<_> = compiled.learners.iter().zip(losses).collect();
@@ -107,8 +107,8 @@ fn losses(
 pub(super) struct Forward {
     /// The model's outputs.
     pub of: Vec<Prediction>,
-    /// What each call of a layer gives.
-    pub calls: Vec<NodeId>,
+    /// What the calls of layers give, in order.
+    pub values: Vec<NodeId>,
     /// What weights and outputs add to the loss.
     pub penalties: Vec<NodeId>,
     /// What weights are brought back to after each step.
@@ -118,25 +118,18 @@ pub(super) struct Forward {
 fn forward(graph: &mut Graph, model: &Model, x: &[Stored], training: bool) -> Result<Forward> {
     let [learning, frozen, states] = ["weights", "frozen", "states"].map(|name| graph.variable(name));
     debug_assert_eq!([learning, frozen, states], [WEIGHTS, FROZEN, STATES]);
-    let inputs = model.inputs.iter().zip(x).map(|(port, stored)| input(graph, &port.name, stored));
-    let mut values = inputs.collect::<Result<Vec<_>>>()?;
+    let inputs = model.network.inputs.iter().zip(x).map(|(port, stored)| input(graph, &port.name, stored));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
     let mut context = Context::new(graph, training, Variables { learning, frozen, states });
-    let mut weights = Vec::new();
-    for (layer, built) in model.layers.iter().zip(&model.built) {
-        let inputs: Vec<&[usize]> = built.inputs.iter().map(Vec::as_slice).collect();
-        weights.push(context.declare(layer.as_ref(), &inputs)?);
-    }
-    for call in &model.calls {
-        let inputs: Vec<NodeId> = call.inputs.iter().map(|&value| values[value]).collect();
-        let (layer, weights) = (model.layers[call.layer].as_ref(), weights[call.layer].clone());
-        values.extend(context.call(layer, weights, &inputs)?);
-    }
-    let of = model.outputs.iter().map(|&value| prediction(&context, values[value])).collect();
+    context.freeze(!model.network.trainable());
+    let weights = model.network.declare(&mut context, &model.first_inputs())?;
+    let mut values = model.network.run(&mut context, &inputs, &weights)?;
+    let of = model.network.outputs.iter().map(|&value| prediction(&context, values[value])).collect();
     let updates = context.updates().to_vec();
     let (penalties, constraints) = (context.penalties().to_vec(), context.constraints().to_vec());
     update_states(graph, &updates)?;
-    let calls = values.split_off(model.inputs.len());
-    Ok(Forward { of, calls, penalties, constraints })
+    let values = values.split_off(model.network.inputs.len());
+    Ok(Forward { of, values, penalties, constraints })
 }
 
 /// An input as floats.

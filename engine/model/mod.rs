@@ -19,6 +19,7 @@ mod lower;
 mod memory;
 #[cfg(feature = "hdf5")]
 mod named_weights;
+mod nested;
 mod network;
 mod objective;
 mod onnx;

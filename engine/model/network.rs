@@ -1,6 +1,4 @@
-use std::ops::Range;
-
-use super::build::{BuiltLayer, MOST_ELEMENTS, check_names, elements};
+use super::build::{BuiltLayer, MOST_ELEMENTS, Source, check_calls, check_names, elements};
 use super::checkpoint::Checkpoint;
 use super::compiled::Compiled;
 use super::device::Device;
@@ -9,7 +7,8 @@ use super::objective::Objective;
 use super::session::{Newer, Session};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::layers::{Layer, shown};
+use crate::layers::network::{Call, brought, leaf_counts, leaf_inputs, set_trainable};
+use crate::layers::{Network, shown};
 use crate::stream::Stored;
 use crate::tensor::Tensor;
 use crate::train::losses::Loss;
@@ -19,14 +18,9 @@ use crate::train::optimizers::Optimizer;
 /// [`Sequential`](super::Sequential) is one whose layers stand in a row.
 #[derive(Debug)]
 pub struct Model {
-    pub(super) name: String,
-    pub(super) inputs: Vec<Port>,
-    pub(super) layers: Vec<Box<dyn Layer>>,
-    /// In an order in which they can be made.
-    pub(super) calls: Vec<Call>,
-    /// The values that are the model's outputs: inputs are counted first, then what calls give.
-    pub(super) outputs: Vec<usize>,
+    pub(super) network: Network,
     pub(super) seed: u64,
+    /// One for each leaf of the network.
     pub(super) built: Vec<BuiltLayer>,
     /// The shape of a sample of each value.
     pub(super) shapes: Vec<Vec<usize>>,
@@ -45,32 +39,6 @@ pub struct Model {
     pub(super) checkpoint: Option<Checkpoint>,
 }
 
-/// An input of a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Port {
-    pub name: String,
-    /// Of one sample; the first data decide where it is not known.
-    pub shape: Option<Vec<usize>>,
-}
-
-/// A layer called on values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    pub layer: usize,
-    pub inputs: Vec<usize>,
-    /// The first of the values that it gives, which follow each other.
-    pub first: usize,
-    /// How many it gives.
-    pub count: usize,
-}
-
-impl Call {
-    /// The values that it gives.
-    pub fn values(&self) -> Range<usize> {
-        self.first..self.first + self.count
-    }
-}
-
 /// What a graph is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -85,14 +53,10 @@ pub enum Purpose {
 }
 
 impl Model {
-    /// A model without layers.
-    pub(super) fn empty(name: &str, inputs: Vec<Port>) -> Self {
+    /// The model of `network`, not built yet.
+    pub(super) fn of_network(network: Network) -> Self {
         Self {
-            name: name.into(),
-            inputs,
-            layers: Vec::new(),
-            calls: Vec::new(),
-            outputs: Vec::new(),
+            network,
             seed: 0,
             built: Vec::new(),
             shapes: Vec::new(),
@@ -108,15 +72,17 @@ impl Model {
     }
 
     /// What the first weights, the order of the samples and dropout depend on. Default 0. Weights that are drawn
-    /// already are drawn anew.
+    /// already are drawn anew, but those that a model within this one has brought along.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         let mut first = 0;
-        for (layer, built) in self.layers.iter().zip(&mut self.built) {
+        for (leaf, built) in self.network.leaves().iter().zip(&mut self.built) {
             let inputs: Vec<&[usize]> = built.inputs.iter().map(Vec::as_slice).collect();
             // The layer took these shapes when it was built.
-            if let Ok(anew) = BuiltLayer::new(layer.as_ref(), &inputs, seed, first, MOST_ELEMENTS) {
-                built.values = anew.values;
+            if built.source != Source::Brought
+                && let Ok(anew) = BuiltLayer::new(leaf, &inputs, (seed, first), MOST_ELEMENTS, None)
+            {
+                *built = anew;
             }
             first += built.weights.len();
         }
@@ -132,9 +98,26 @@ impl Model {
         self
     }
 
-    /// The model's name in the summary. Default `functional`.
+    /// The model's name in the summary, and as a layer of another model. Default `functional`.
     pub fn name(mut self, name: &str) -> Self {
-        self.name = name.to_string();
+        self.network.base.set_name(name);
+        self
+    }
+
+    /// Whether any weights learn, for the model and all layers in it. Default true. For a model that is to be a layer of
+    /// another; what is a layer already is frozen by [`Model::set_trainable`].
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential};
+    /// let base = Sequential::new().add(Dense::new(8)).add(Dense::new(4)).name("base").trainable(false);
+    /// let mut model = Sequential::new().add(base).add(Dense::new(1));
+    /// model.build(&[3])?;
+    /// assert!(model.summary()?.contains("Non-trainable params: 68"));
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    pub fn trainable(mut self, trainable: bool) -> Self {
+        set_trainable(&mut self.network, trainable);
+        self.remembered = None;
         self
     }
 
@@ -182,83 +165,90 @@ impl Model {
 
     fn take_objectives(&mut self, optimizer: Box<dyn Optimizer>, objectives: Vec<Objective>) -> Result<()> {
         // A Sequential may be compiled before its first layer is added.
-        let outputs = self.outputs.len().max(1);
+        let outputs = self.network.outputs.len().max(1);
         self.take_compiled(Compiled::new(optimizer, objectives, outputs)?)
     }
 
     /// Builds the layers over samples of the shapes `rows`, one for each input, and draws the first weights.
     pub(super) fn build_for(&mut self, rows: &[Vec<usize>]) -> Result<()> {
-        if self.layers.is_empty() {
+        if self.network.layers.is_empty() {
             return Err(Error::order("build", "the model has no layers", "add one first"));
         }
-        check_names(&self.place(), &self.layers)?;
-        self.check_inputs(rows)?;
+        let place = self.network.place_of_model();
+        check_names(&place, &self.network.layers)?;
+        check_calls(&place, &self.network)?;
+        self.network.check_inputs(&place, rows)?;
         if let Some(row) = rows.iter().find(|row| elements(row).is_none()) {
             let expected = format!("a shape of at most {MOST_ELEMENTS} numbers");
-            return Err(Error::argument(self.place(), "input shape", shown(row), expected));
+            return Err(Error::argument(place, "input shape", shown(row), expected));
         }
         if self.shapes.is_empty() {
             self.shapes = rows.to_vec();
         }
-        for at in 0..self.calls.len() {
-            if self.calls[at].first >= self.shapes.len() {
+        for at in 0..self.network.calls.len() {
+            if self.network.calls[at].first >= self.shapes.len() {
                 let shapes = self.build_call(at)?;
                 self.shapes.extend(shapes);
             }
         }
-        for (port, row) in self.inputs.iter_mut().zip(rows) {
+        for (port, row) in self.network.inputs.iter_mut().zip(rows) {
             port.shape = Some(row.clone());
         }
         Ok(())
     }
 
-    /// Calls layer `layer` on `inputs`.
-    pub(super) fn push_call(&mut self, layer: usize, inputs: Vec<usize>, count: usize) -> Range<usize> {
-        let first = self.calls.last().map_or(self.inputs.len(), |call| call.values().end);
-        self.calls.push(Call { layer, inputs, first, count });
-        first..first + count
-    }
-
     /// Builds the layer of call number `at`, if it is not built yet, and returns the shapes of what the call gives.
     fn build_call(&mut self, at: usize) -> Result<Vec<Vec<usize>>> {
-        let Call { layer: number, inputs, .. } = &self.calls[at];
-        let (layer, number) = (self.layers[*number].as_ref(), *number);
-        let inputs: Vec<&[usize]> = inputs.iter().map(|&value| self.shapes[value].as_slice()).collect();
-        if number < self.built.len() {
-            let shapes = layer.output_shapes(&inputs)?;
-            let (found, expected) = (layer.weights_many(&inputs), &self.built[number]);
-            if found != expected.weights[..expected.learning] {
-                let (found, expected) = (format!("{inputs:?}"), format!("{:?}", expected.inputs));
-                let remedy = "call a shared layer on values of one shape";
-                return Err(Error::shape(layer.place(), "input", found, expected, remedy));
-            }
+        let Call { layer: number, inputs, .. } = self.network.calls[at].clone();
+        let inputs: Vec<Vec<usize>> = inputs.into_iter().map(|value| self.shapes[value].clone()).collect();
+        let layer = self.network.layers[number].as_ref();
+        let called: Vec<&[usize]> = inputs.iter().map(Vec::as_slice).collect();
+        let (shapes, firsts) = (layer.output_shapes(&called)?, leaf_inputs(layer, &called)?);
+        let first = leaf_counts(&self.network.layers[..number]).sum();
+        if first < self.built.len() {
+            self.check_shared(first, &firsts)?;
             return Ok(shapes);
         }
-        let first = self.built.iter().map(|layer| layer.weights.len()).sum();
-        let held: usize = self.built.iter().map(BuiltLayer::count).sum();
-        let built = BuiltLayer::new(layer, &inputs, self.seed, first, self.most.saturating_sub(held))?;
-        let shapes = built.outputs.clone();
-        self.built.push(built);
+        let built = self.build_leaves(first, &firsts, brought(layer))?;
+        self.built.extend(built);
+        if let Some(network) = self.network.layers[number].network_mut() {
+            network.settle(&inputs);
+        }
         Ok(shapes)
     }
 
-    pub(super) fn check_inputs(&self, found: &[Vec<usize>]) -> Result<()> {
-        if found.len() != self.inputs.len() {
-            let expected = format!("{}, one for each input", self.inputs.len());
-            return Err(Error::argument(self.place(), "number of inputs", found.len(), expected));
-        }
-        for (port, found) in self.inputs.iter().zip(found) {
-            let Some(expected) = port.shape.as_ref().filter(|expected| *expected != found) else { continue };
-            let what = if self.inputs.len() == 1 { "input" } else { port.name.as_str() };
-            let remedy = "give samples of the shape that the model was built for";
-            return Err(Error::shape(self.place(), what, shown(found), shown(expected), remedy));
+    /// Whether the leaves from number `first` on have the weights, over inputs of shapes `firsts`, that they are built with.
+    fn check_shared(&self, first: usize, firsts: &[Vec<Vec<usize>>]) -> Result<()> {
+        let leaves = self.network.leaves();
+        for ((leaf, built), inputs) in leaves[first..].iter().zip(&self.built[first..]).zip(firsts) {
+            let inputs: Vec<&[usize]> = inputs.iter().map(Vec::as_slice).collect();
+            if leaf.layer.weights_many(&inputs) != built.weights[..built.learning] {
+                let (found, expected) = (format!("{inputs:?}"), format!("{:?}", built.inputs));
+                let remedy = "call a shared layer on values of one shape";
+                return Err(Error::shape(leaf.layer.place(), "input", found, expected, remedy));
+            }
         }
         Ok(())
     }
 
-    /// Where an error lies.
-    pub(super) fn place(&self) -> String {
-        format!("model {:?}", self.name)
+    /// Builds the leaves from number `first` on over inputs of shapes `firsts`, with the values that they have brought.
+    fn build_leaves(
+        &self,
+        first: usize,
+        firsts: &[Vec<Vec<usize>>],
+        brought: Vec<Option<Vec<Vec<f32>>>>,
+    ) -> Result<Vec<BuiltLayer>> {
+        let leaves = self.network.leaves();
+        let mut weights: usize = self.built.iter().map(|layer| layer.weights.len()).sum();
+        let mut left = self.most.saturating_sub(self.built.iter().map(BuiltLayer::count).sum());
+        let mut all = Vec::new();
+        for ((leaf, inputs), brought) in leaves[first..].iter().zip(firsts).zip(brought) {
+            let inputs: Vec<&[usize]> = inputs.iter().map(Vec::as_slice).collect();
+            let built = BuiltLayer::new(leaf, &inputs, (self.seed, weights), left, brought)?;
+            (weights, left) = (weights + built.weights.len(), left - built.count());
+            all.push(built);
+        }
+        Ok(all)
     }
 
     /// The graph of one step of a model of one input over samples like those of `x`.
@@ -308,53 +298,33 @@ impl Model {
     /// The names of the outputs: those of the layers that give them, or of the inputs that they are. Further values of one
     /// layer are numbered: `lstm`, `lstm[1]`.
     pub(super) fn output_names(&self) -> Vec<String> {
-        let name = |&value: &usize| match self.origin(value) {
-            Some((_, number)) if number > 0 => format!("{}[{number}]", self.value_name(value)),
-            _ => self.value_name(value).to_string(),
+        let network = &self.network;
+        let name = |&value: &usize| match network.origin(value) {
+            Some((_, number)) if number > 0 => format!("{}[{number}]", network.value_name(value)),
+            _ => network.value_name(value).to_string(),
         };
-        self.outputs.iter().map(name).collect()
+        network.outputs.iter().map(name).collect()
     }
 
-    /// The name of the layer that gives `value`, or of the input that it is.
-    pub(super) fn value_name(&self, value: usize) -> &str {
-        match self.origin(value) {
-            Some((call, _)) => self.layers[self.calls[call].layer].name(),
-            None => &self.inputs[value].name,
-        }
-    }
-
-    /// The call that gives `value`, and which of its values that is; `None` for an input.
-    pub(super) fn origin(&self, value: usize) -> Option<(usize, usize)> {
-        let call = self.calls.iter().position(|call| call.values().contains(&value))?;
-        Some((call, value - self.calls[call].first))
-    }
-
-    /// Whether each layer is called once, on what the one before gives, as in a Sequential.
-    pub(super) fn is_row(&self) -> bool {
-        let mut given = vec![0];
-        let in_row = |(i, call): (usize, &Call)| {
-            let alone = call.inputs.len() == 1 || self.layers[call.layer].extra_inputs().is_none();
-            let follows = call.layer == i && call.inputs == given && alone;
-            given = call.values().collect();
-            follows
-        };
-        self.inputs.len() == 1
-            && self.calls.len() == self.layers.len()
-            && self.calls.iter().enumerate().all(in_row)
-            && self.outputs == given
+    /// The shapes of the samples that each layer is first called on, of a built model.
+    pub(super) fn first_inputs(&self) -> Vec<Vec<Vec<usize>>> {
+        let network = &self.network;
+        let first = |number| network.calls.iter().find(|call| call.layer == number);
+        let shapes = |call: &Call| call.inputs.iter().map(|&value| self.shapes[value].clone()).collect();
+        (0..network.layers.len()).map(|number| first(number).map_or_else(Vec::new, shapes)).collect()
     }
 
     /// The shapes of one sample of each output, of a built model.
     pub(super) fn output_shapes(&self) -> Vec<&[usize]> {
-        self.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
+        self.network.outputs.iter().map(|&value| self.shapes[value].as_slice()).collect()
     }
 }
 
 /// Whether `predict`, which returns one tensor, is the call for `model`.
 pub(super) fn check_single(model: &Model) -> Result<()> {
-    if model.outputs.len() <= 1 {
+    if model.network.outputs.len() <= 1 {
         return Ok(());
     }
     let expected = "1: call `predict_each`";
-    Err(Error::argument("predict", "number of outputs", model.outputs.len(), expected))
+    Err(Error::argument("predict", "number of outputs", model.network.outputs.len(), expected))
 }

@@ -163,7 +163,7 @@ impl Model {
     /// What the model gives for `x` in the midst of a run on `session`, which has its newest weights.
     pub(super) async fn predict_in(&self, session: &mut Session, x: Tensors) -> Result<Vec<Tensor>> {
         let samples = Samples::without_targets("predict", x)?;
-        self.check_inputs(&samples.row_shapes())?;
+        self.network.check_inputs(&self.network.place_of_model(), &samples.row_shapes())?;
         let batch = batch("predict", &samples, None)?;
         let (outputs, _) =
             self.run_in(session, Purpose::Prediction, &samples, batch, &CancellationToken::new()).await?;
@@ -236,7 +236,7 @@ impl Model {
         samples: &Samples,
         batch: Batch,
     ) -> Result<Pass> {
-        let given = (purpose, self.outputs.as_slice());
+        let given = (purpose, self.network.outputs.as_slice());
         let loaded = session.load(given, samples, batch, |stored| self.lower(purpose, stored))?;
         let reports = self.reports(purpose, &loaded.outputs);
         Pass::new(session, loaded, reports, samples, batch.size)
@@ -272,7 +272,7 @@ impl Model {
 
     /// How weights and what the optimizer remembers lie on the device.
     pub(super) fn layout(&self) -> Result<Layout> {
-        let rows = self.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
+        let rows = self.network.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
         let stored: Vec<Stored> = rows.map(|row| Stored { row, element: Element::F32, scale: 1.0 }).collect();
         let slots = self.compiled.as_ref().map(Compiled::slots);
         Ok(Layout::new(&self.lower(Purpose::Prediction, &stored)?, slots.unwrap_or_default()))

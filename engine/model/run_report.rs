@@ -58,9 +58,9 @@ impl Model {
     pub fn report(&mut self, title: &str) -> Result<RunReport> {
         let summary = self.summary()?;
         let weights = self.get_weights()?;
-        let first =
-            self.named_weights().zip(&weights).find(|((_, w), _)| w.name == "kernel" && w.shape.len() == 4);
-        let filters = first.map(|((layer, _), kernel)| filters(layer, kernel)).transpose()?;
+        let names = self.named_weights().into_iter();
+        let first = names.zip(&weights).find(|((_, w), _)| w.name == "kernel" && w.shape.len() == 4);
+        let filters = first.map(|((layer, _), kernel)| filters(&layer, kernel)).transpose()?;
         let mut options = vec![("seed".to_string(), self.seed.to_string())];
         // With several optimizers there are no settings of the kind.
         if let Some(Value::Object(config)) = self.compile_config().unwrap_or_default() {

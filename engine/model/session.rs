@@ -60,6 +60,7 @@ impl Layout {
 
     /// Puts the weights of all arenas into the host's.
     fn unpack(&self, arenas: &[Vec<f32>], built: &mut [BuiltLayer]) {
+        built.iter_mut().for_each(BuiltLayer::mark_set);
         let values = built.iter_mut().flat_map(|layer| &mut layer.values);
         for (parameter, values) in self.parameters.iter().zip(values) {
             values.copy_from_slice(&arenas[parameter.variable.0][parameter.offset..][..parameter.len()]);

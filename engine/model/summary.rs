@@ -4,6 +4,7 @@ use super::build::BuiltLayer;
 use super::network::Model;
 use crate::error::Result;
 use crate::layers::Layer;
+use crate::layers::network::{leaf_count, leaf_counts};
 
 /// Least widths of the columns: Keras's.
 const WIDTHS: [usize; 3] = [33, 24, 15];
@@ -11,7 +12,7 @@ const WIDTHS: [usize; 3] = [33, 24, 15];
 const CONNECTED_WIDTHS: [usize; 4] = [23, 19, 12, 19];
 
 impl Model {
-    /// The layers with their output shapes and numbers of parameters, what each is called on unless they stand in a
+    /// The layers, models among them as one each, with their output shapes and numbers of parameters, what each is called on unless they stand in a
     /// row, and the totals.
     ///
     /// # Errors
@@ -20,6 +21,7 @@ impl Model {
         self.check_built("summary")?;
         let head = ["Layer (type)", "Output Shape", "Param #", "Connected to"].map(String::from).to_vec();
         let mut rows: Vec<Vec<String>> = self
+            .network
             .inputs
             .iter()
             .zip(&self.shapes)
@@ -27,10 +29,9 @@ impl Model {
                 vec![format!("{} (InputLayer)", port.name), shown(shape), "0".into(), "-".into()]
             })
             .collect();
-        let layers = self.layers.iter().zip(&self.built).enumerate();
-        rows.extend(layers.map(|(i, (layer, built))| self.row(i, layer.as_ref(), built)));
-        let in_a_row = self.is_row();
-        let first = if in_a_row { self.inputs.len() } else { 0 };
+        rows.extend((0..self.network.layers.len()).map(|number| self.row(number)));
+        let in_a_row = self.network.is_row();
+        let first = if in_a_row { self.network.inputs.len() } else { 0 };
         let (columns, least) = if in_a_row { (3, &WIDTHS[..]) } else { (4, &CONNECTED_WIDTHS[..]) };
         let rows: Vec<&[String]> = rows[first..].iter().map(|row| &row[..columns]).collect();
         let widths: Vec<usize> = (0..columns)
@@ -39,7 +40,7 @@ impl Model {
                 longest.max(least[i])
             })
             .collect();
-        let mut text = format!("Model: \"{}\"\n", self.name);
+        let mut text = format!("Model: \"{}\"\n", self.network.name());
         text += &rule(["┏", "━", "┳", "┓"], &widths);
         text += &line("┃", &head[..columns], &widths);
         text += &rule(["┡", "━", "╇", "┩"], &widths);
@@ -49,19 +50,25 @@ impl Model {
         Ok(text + &self.totals())
     }
 
-    fn row(&self, number: usize, layer: &dyn Layer, built: &BuiltLayer) -> Vec<String> {
+    /// Layer `number`; a model is one too.
+    fn row(&self, number: usize) -> Vec<String> {
+        let network = &self.network;
+        let layer = network.layers[number].as_ref();
         let name = format!("{} ({})", layer.name(), layer.class_name());
-        let calls = self.calls.iter().filter(|call| call.layer == number);
+        let calls: Vec<_> = network.calls.iter().filter(|call| call.layer == number).collect();
+        let outputs = calls.first().map_or(&[][..], |call| &self.shapes[call.values()]);
         let sources: Vec<&str> =
-            calls.flat_map(|call| &call.inputs).map(|&value| self.value_name(value)).collect();
-        vec![name, shown_all(&built.outputs), grouped(built.count()), sources.join(", ")]
+            calls.iter().flat_map(|call| &call.inputs).map(|&value| network.value_name(value)).collect();
+        let first = leaf_counts(&network.layers[..number]).sum();
+        let built = self.built[first..].iter().take(leaf_count(layer));
+        vec![name, shown_all(outputs), grouped(built.map(BuiltLayer::count).sum()), sources.join(", ")]
     }
 
     fn totals(&self) -> String {
         let total: usize = self.count_parameters();
-        let layers = self.layers.iter().zip(&self.built);
+        let leaves = self.network.leaves().into_iter().zip(&self.built);
         let learning: usize =
-            layers.filter(|(layer, _)| layer.trainable()).map(|(_, built)| built.learning_count()).sum();
+            leaves.filter(|(leaf, _)| leaf.learns).map(|(_, built)| built.learning_count()).sum();
         let line = |what, count| format!(" {what} params: {} ({})\n", grouped(count), size(count));
         line("Total", total) + &line("Trainable", learning) + &line("Non-trainable", total - learning)
     }

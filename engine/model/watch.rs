@@ -16,10 +16,12 @@ pub(super) fn watch(
     forward: &Forward,
     gradients: &[(NodeId, NodeId)],
 ) -> Result<()> {
-    for (at, (call, &value)) in model.calls.iter().zip(&forward.calls).enumerate() {
-        let earlier = model.calls[..at].iter().filter(|other| other.layer == call.layer).count();
+    for (at, call) in model.network.calls.iter().enumerate() {
+        // Of a layer that gives several values, the first.
+        let value = forward.values[call.first - model.network.inputs.len()];
+        let earlier = model.network.calls[..at].iter().filter(|other| other.layer == call.layer).count();
         let again = if earlier == 0 { String::new() } else { format!(", call {}", earlier + 1) };
-        add(graph, &format!("the output of {}{again}", model.layers[call.layer].place()), value)?;
+        add(graph, &format!("the output of {}{again}", model.network.layers[call.layer].place()), value)?;
     }
     for &(weight, gradient) in gradients {
         let Op::Parameter(id) = graph.node(weight).op else { continue };

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::build::BuiltLayer;
 use super::network::Model;
 use super::session::Newer;
 use crate::error::{Error, Result};
+use crate::layers::network::{leaf_count, set_trainable};
 use crate::layers::{Layer, Weight};
 use crate::tensor::Tensor;
 use crate::train::config::snake_case;
@@ -57,7 +59,7 @@ impl Model {
     /// Replaces the host's copy of all weights.
     pub(super) fn put_weights(&mut self, weights: &[Tensor]) -> Result<()> {
         self.check_built("set_weights")?;
-        let own: Vec<(&str, &Weight)> = self.named_weights().collect();
+        let own = self.named_weights();
         if own.len() != weights.len() {
             let expected = format!("{}, as many as the model has weights", own.len());
             return Err(Error::argument("set_weights", "number of tensors", weights.len(), expected));
@@ -70,6 +72,7 @@ impl Model {
                 return Err(Error::shape("set_weights", what, found, expected, remedy));
             }
         }
+        self.built.iter_mut().for_each(BuiltLayer::mark_set);
         let values = self.built.iter_mut().flat_map(|layer| &mut layer.values);
         for (values, tensor) in values.zip(weights) {
             *values = tensor.to_f32();
@@ -87,34 +90,35 @@ impl Model {
             pollster::block_on(session.pull(&mut self.built))?;
             session.newer = Newer::Host;
         }
-        let layers = self.layers.iter().zip(&mut self.built).filter(|(layer, _)| layer.is_stateful());
-        for (_, built) in layers {
+        let leaves = self.network.leaves().into_iter().zip(&mut self.built);
+        for (_, built) in leaves.filter(|(leaf, _)| leaf.layer.is_stateful()) {
             let learning = built.learning;
             built.values[learning..].iter_mut().for_each(|state| state.fill(0.0));
         }
         Ok(())
     }
 
-    /// Lets the weights of the layer called `name` learn, or keeps them as they are. What the optimizer
-    /// remembers of all weights is forgotten.
+    /// Lets the weights of the layer called `name` learn, or keeps them as they are; of a model within this one, those of all
+    /// its layers. A layer in such a model is named by both: `base/dense`; it learns if the model does too. What the
+    /// optimizer remembers of all weights is forgotten.
     ///
     /// # Errors
     /// If there is no such layer.
     pub fn set_trainable(&mut self, name: &str, trainable: bool) -> Result<()> {
-        let names: Vec<&str> = self.layers.iter().map(|layer| layer.name()).collect();
-        let Some(at) = names.iter().position(|known| *known == name) else {
-            let expected = format!("one of {}", names.join(", "));
-            return Err(Error::argument("set_trainable", "name", format!("{name:?}"), expected));
-        };
-        self.layers[at].base_mut().set_trainable(trainable);
+        let layer = self.network.layer_mut(name)?;
+        set_trainable(layer, trainable);
         self.remembered = None;
         Ok(())
     }
 
     /// Every weight with the name of its layer.
-    pub(super) fn named_weights(&self) -> impl Iterator<Item = (&str, &Weight)> {
-        let layers = self.layers.iter().zip(&self.built);
-        layers.flat_map(|(layer, built)| built.weights.iter().map(|weight| (layer.name(), weight)))
+    pub(super) fn named_weights(&self) -> Vec<(String, &Weight)> {
+        let leaves = self.network.leaves().into_iter().zip(&self.built);
+        let named = leaves.flat_map(|(leaf, built)| {
+            let name = leaf.name();
+            built.weights.iter().map(move |weight| (name.clone(), weight))
+        });
+        named.collect()
     }
 
     /// Takes all weights by name from what `path` holds.
@@ -137,15 +141,16 @@ impl Model {
 
     /// Keras's path of each weight, such as `dense/kernel` or `lstm/lstm_cell/kernel`.
     pub(super) fn weight_paths(&self) -> Vec<String> {
-        let layers = self.layers.iter().zip(&self.built);
-        let paths = layers.flat_map(|(layer, built)| {
-            built.weights.iter().map(|weight| path_of(layer.as_ref(), weight.name)).collect::<Vec<_>>()
+        let leaves = self.network.leaves().into_iter().zip(&self.built);
+        let paths = leaves.flat_map(|(leaf, built)| {
+            let path = |weight: &Weight| format!("{}{}", leaf.path, path_of(leaf.layer, weight.name));
+            built.weights.iter().map(path).collect::<Vec<_>>()
         });
         paths.collect()
     }
 
     pub(super) fn check_built(&self, call: &str) -> Result<()> {
-        if !self.layers.is_empty() && self.built.len() == self.layers.len() {
+        if !self.network.layers.is_empty() && self.built.len() == leaf_count(&self.network) {
             return Ok(());
         }
         let remedy = "call `build`, `fit` or `predict` first";

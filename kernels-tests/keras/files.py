@@ -5,7 +5,7 @@
 `python files.py tf [MODEL…]` does the same with tf_keras, `.h5` alone, into `files/golden_tf.json`.
 `python files.py open FILE…` prints, as JSON, what Keras predicts with files that gradus wrote, and the losses of three
 more steps where the file is a `.keras`; `python files.py tf-open FILE…` what tf_keras does, which trains on from `.h5`
-too. Samples are those of the golden files.
+too. Samples are those of the golden files, or of a `.json` beside the file.
 
 Written with Keras 3.15.1 (JAX) and tf_keras 2.21.0.
 """
@@ -174,6 +174,66 @@ def gates(keras):
     return model, [(5, 3)], [("values", 1)]
 
 
+def transfer(keras):
+    """New layers on a model that is frozen, as in transfer learning."""
+    layers = keras.layers
+    image = keras.Input((5, 4, 2))
+    x = layers.BatchNormalization()(layers.Conv2D(3, 2, activation="relu")(image))
+    base = keras.Model(image, layers.GlobalAveragePooling2D()(x), name="base")
+    model = keras.Sequential([layers.Input((5, 4, 2)), base, layers.Dropout(0.0), layers.Dense(3), layers.Dense(1)])
+    # What the base has learned.
+    model.compile("sgd", "mse")
+    model.fit(np.linspace(-1, 1, 160).reshape(4, 5, 4, 2), np.ones((4, 1)), epochs=3, verbose=0)
+    base.trainable = False
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, [(5, 4, 2)], [("values", 1)]
+
+
+def nested(keras):
+    """Models in models in a model, one of several outputs, one called twice, with weights that do not learn in between."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [layers.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.Dense(3, activation="tanh")],
+        name="inner")
+    x = keras.Input((4,), name="x")
+    hidden = inner(x)
+    base = keras.Model(x, [hidden, layers.Dense(3, name="second")(hidden)], name="base")
+    tower = keras.Sequential([layers.Input((3,)), layers.Dense(3, activation="sigmoid"), layers.Dense(2)], name="tower")
+    sample = keras.Input((4,), name="sample")
+    first, second = base(sample)
+    joined = layers.Concatenate(name="joined")([tower(first), tower(second)])
+    y = keras.Input((4,), name="y")
+    head = keras.Model(y, layers.Dense(1, kernel_regularizer="l2", name="score")(y), name="head")
+    model = keras.Model(sample, head(joined))
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
+    return model, [(4,)], [("values", 1)]
+
+
+def twins(keras):
+    """A functional model called twice, and a layer in it that does not learn."""
+    layers = keras.layers
+    x = keras.Input((4,), name="x")
+    hidden = layers.Dense(3, activation="tanh", trainable=False, name="fixed")(x)
+    twin = keras.Model(x, layers.Dense(2, name="free")(layers.BatchNormalization(name="norm")(hidden)), name="twin")
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    model = keras.Model([left, right], layers.Dense(1)(layers.Subtract()([twin(left), twin(right)])))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, [(4,), (4,)], [("values", 1)]
+
+
+def phrases(keras):
+    """Steps that do not count, known from within a model."""
+    layers = keras.layers
+    model = keras.Sequential([
+        layers.Input((6,)),
+        keras.Sequential([layers.Input((6,)), layers.Embedding(7, 3, mask_zero=True)], name="words"),
+        layers.LSTM(4),
+        layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Adagrad(0.05), "mae")
+    return model, [("words", 6)], [("values", 1)]
+
+
 def orthogonal(keras):
     """Muon, which keeps fewer slots of matrices than of vectors; also as sharded weights."""
     layers = keras.layers
@@ -201,7 +261,8 @@ def earlier(keras):
 
 OLD_MODELS = [gates, earlier]
 NEW_MODELS = [orthogonal]
-MODELS = [convolutions, recurrent, series, images, volumes, words, graph, states]
+MODELS = [
+    convolutions, recurrent, series, images, volumes, words, graph, states, transfer, nested, twins, phrases]
 
 
 def samples(rng, shape):
@@ -260,8 +321,11 @@ def write(keras, old):
             # First: saving as .h5 takes the optimizer out of the compile settings that .keras would hold.
             model.save(path + ".keras")
         model.save(path + ".h5")
-        if build is recurrent and not old:
+        if build in (recurrent, nested) and not old:
             model.save_weights(path + ".weights.h5")
+        if build in (nested, twins) and old:
+            model.save_weights(path + ".weights.h5")
+            model.save_weights(path + "_weights.h5", save_format="h5")
         if build is orthogonal:
             model.save_weights(path + ".weights.json", max_shard_size=150 / 1024**3)
         predictions = outputs(model, x)
@@ -281,7 +345,12 @@ def open_files(keras, paths):
             golden.update(json.load(file))
     found = {}
     for path in paths:
-        case = golden[os.path.basename(path).split(".")[0]]
+        beside = os.path.splitext(path)[0] + ".json"
+        if os.path.exists(beside):
+            with open(beside) as file:
+                case = json.load(file)
+        else:
+            case = golden[os.path.basename(path).split(".")[0]]
         restored = lambda arrays: [np.array(a["values"], "float32").reshape(a["shape"]) for a in arrays]
         x, y = restored(case["x"]), restored(case["y"])
         try:

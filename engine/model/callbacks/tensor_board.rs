@@ -82,6 +82,7 @@ impl TensorBoard {
         let names: Vec<String> = training
             .model
             .named_weights()
+            .into_iter()
             .map(|(layer, weight)| format!("{layer}/{}", weight.name))
             .collect();
         for (name, weight) in names.iter().zip(&weights) {
@@ -109,17 +110,21 @@ fn open<'a>(place: &'a mut Option<EventFile>, folder: &Path) -> Result<&'a mut E
 /// The model's inputs and calls of layers, each under a name of its own.
 fn graph_of(model: &Model) -> Vec<GraphNode> {
     let mut nodes: Vec<GraphNode> = Vec::new();
-    for (port, shape) in model.inputs.iter().zip(&model.shapes) {
+    for (port, shape) in model.network.inputs.iter().zip(&model.shapes) {
         let (name, op) = (port.name.clone(), "InputLayer".to_string());
         nodes.push(GraphNode { name, op, inputs: Vec::new(), shape: shape.clone() });
     }
-    for (number, call) in model.calls.iter().enumerate() {
-        let layer = model.layers[call.layer].as_ref();
-        let earlier = model.calls[..number].iter().filter(|other| other.layer == call.layer).count();
+    for (number, call) in model.network.calls.iter().enumerate() {
+        let layer = model.network.layers[call.layer].as_ref();
+        let earlier = model.network.calls[..number].iter().filter(|other| other.layer == call.layer).count();
         let name =
             if earlier == 0 { layer.name().to_string() } else { format!("{}_call_{earlier}", layer.name()) };
-        let inputs = call.inputs.iter().map(|&value| nodes[value].name.clone()).collect();
-        let shape = model.shapes[model.inputs.len() + number].clone();
+        let from = |&value: &usize| match model.network.origin(value) {
+            Some((call, _)) => nodes[model.network.inputs.len() + call].name.clone(),
+            None => nodes[value].name.clone(),
+        };
+        let inputs = call.inputs.iter().map(from).collect();
+        let shape = model.shapes[call.first].clone();
         nodes.push(GraphNode { name, op: layer.class_name().to_string(), inputs, shape });
     }
     nodes

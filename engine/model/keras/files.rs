@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::older::{check_new, older, older_settings};
+use super::order::order;
 use super::places::places;
 use super::state::Order;
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::formats::keras_shards;
 use crate::formats::keras_variables::{self, Variables};
 use crate::formats::keras_weights::{self, LayerWeights};
 use crate::formats::write_file;
+use crate::layers::Layer;
 use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
 use crate::tensor::Tensor;
@@ -112,8 +114,7 @@ impl Model {
         }
         let mut model =
             Self::of_at_most(&config, file.most_numbers()).map_err(|error| in_file(path, &error))?;
-        let layers = keras_weights::read_from(&file)?;
-        model.take_layers(path, layers)?;
+        model.take_layers(&file)?;
         if file.has_group(OPTIMIZER) {
             let state = keras_weights::read_group(&file, "", OPTIMIZER.to_string())?;
             let order = state.weights.first().map_or(Order::ByWeight, |(name, _)| Order::of(name));
@@ -174,7 +175,7 @@ impl Model {
         root.set_text("model_config", &config.to_string());
         root.set_text(TRAINING, &self.training_state().to_string());
         keras_variables::fill(&mut root, &self.training_arrays()?)?;
-        keras_weights::fill(root.group("model_weights")?, &self.named_layers(weights))?;
+        keras_weights::fill(root.group("model_weights")?, &self.named_layers(&weights))?;
         let mut training = compile;
         let order = older_settings(&mut training);
         if let Some(state) = self.optimizer_state(order)? {
@@ -231,7 +232,7 @@ impl Model {
         if path.to_string_lossy().to_lowercase().ends_with(".weights.h5") {
             return keras_variables::tree(&self.variables(&weights))?.write(path);
         }
-        keras_weights::write(path, &self.named_layers(weights))
+        keras_weights::write(path, &self.named_layers(&weights))
     }
 
     /// Reads all weights from a file that gradus or Keras wrote: `.weights.h5`, older weights or whole models as `.h5`,
@@ -261,34 +262,38 @@ impl Model {
         if file.has_group("layers") || file.has_group(OLD_LAYERS) {
             return self.take_variables(std::slice::from_ref(&file));
         }
-        self.take_layers(path, keras_weights::read_from(&file)?)
+        self.take_layers(&file)
     }
 
     /// All weights in the layout of `.weights.h5`.
     fn variables(&self, weights: &[Tensor]) -> Vec<Variables> {
         let firsts = self.first_weights();
         let variables = places(self).into_iter().map(|place| {
-            let first = firsts[place.layer];
+            let first = firsts[place.leaf];
             let arrays = weights[first + place.weights.start..first + place.weights.end].to_vec();
-            Variables { path: place.path, name: self.layers[place.layer].name().to_string(), arrays }
+            Variables { path: place.path, name: place.name, arrays }
         });
-        let own = Variables { path: "vars".into(), name: self.name.clone(), arrays: Vec::new() };
+        let name = self.network.name().to_string();
+        let own = Variables { path: "vars".into(), name, arrays: Vec::new() };
         std::iter::once(own).chain(variables).collect()
     }
 
     /// All weights in the layout of `model.h5`.
-    fn named_layers(&self, weights: Vec<Tensor>) -> Vec<LayerWeights> {
-        let mut tensors = weights.into_iter();
-        let layers = self.layers.iter().zip(&self.built).map(|(layer, built)| {
-            let name = layer.name().to_string();
-            let named = built.weights.iter().zip(&mut tensors);
-            let weights = named.map(|(w, tensor)| (format!("{name}/{}:0", w.name), tensor)).collect();
-            LayerWeights { name, weights }
+    fn named_layers(&self, weights: &[Tensor]) -> Vec<LayerWeights> {
+        let names = self.named_weights();
+        let named = |&number: &usize| {
+            let (layer, weight) = &names[number];
+            (format!("{layer}/{}:0", weight.name), weights[number].clone())
+        };
+        let layers = self.network.layers.iter().zip(order(self, false));
+        let layers = layers.map(|(layer, numbers)| LayerWeights {
+            name: layer.name().to_string(),
+            weights: numbers.iter().map(named).collect(),
         });
         layers.collect()
     }
 
-    /// The number of each layer's first weight.
+    /// The number of each leaf's first weight.
     fn first_weights(&self) -> Vec<usize> {
         let mut next = 0;
         let mut first = |count: usize| {
@@ -306,11 +311,11 @@ impl Model {
         for place in places(self) {
             let path = match files.iter().any(|file| file.has_group(OLD_LAYERS)) {
                 false => place.path.clone(),
-                true => place.path.replacen("layers", OLD_LAYERS, 1),
+                true => place.path.replace("layers/", &format!("{OLD_LAYERS}/")),
             };
             let found = keras_variables::read_all(files, &path)?;
             let file = files.first().map_or(Path::new(""), File::path);
-            let layer = self.layers[place.layer].place();
+            let layer = format!("layer {:?}", place.name);
             if found.len() != place.weights.len() {
                 let problem = format!(
                     "{layer}: \"{path}\" has {} arrays, expected {}",
@@ -320,7 +325,7 @@ impl Model {
                 return Err(Error::file(file, problem, REMEDY));
             }
             for (number, tensor) in place.weights.zip(found) {
-                let own = &mut weights[firsts[place.layer] + number];
+                let own = &mut weights[firsts[place.leaf] + number];
                 check_shape(file, &layer, &format!("{path}/{number}"), (tensor.shape(), own.shape()))?;
                 *own = tensor;
             }
@@ -328,35 +333,32 @@ impl Model {
         self.set_weights(&weights)
     }
 
-    /// Takes all weights from `layers`, in order.
-    fn take_layers(&mut self, path: &Path, mut layers: Vec<LayerWeights>) -> Result<()> {
+    /// Takes all weights from a file in the layout of `model.h5`, layer by layer.
+    fn take_layers(&mut self, file: &File) -> Result<()> {
         self.check_built("load_weights")?;
-        layers.retain(|layer| !layer.weights.is_empty());
-        self.check_file(path, &layers)?;
-        let tensors = layers.into_iter().flat_map(|layer| layer.weights).map(|(_, tensor)| tensor);
-        self.set_weights(&tensors.collect::<Vec<_>>())
-    }
-
-    /// Whether the file's layers are this model's.
-    fn check_file(&self, path: &Path, found: &[LayerWeights]) -> Result<()> {
-        let layers = self.layers.iter().zip(&self.built);
-        let own: Vec<_> = layers.filter(|(_, built)| !built.weights.is_empty()).collect();
+        let mut found = keras_weights::read_from(file)?;
+        found.retain(|layer| !layer.weights.is_empty());
+        let own = self.network.layers.iter().zip(order(self, keras_weights::is_of_keras3(file)?));
+        let own: Vec<_> = own.filter(|(_, numbers)| !numbers.is_empty()).collect();
+        let path = file.path();
         if own.len() != found.len() {
             let problem = format!("has {} layers with weights, the model {}", found.len(), own.len());
             return Err(Error::file(path, problem, REMEDY));
         }
-        for ((layer, built), found) in own.into_iter().zip(found) {
+        let mut weights = self.host_weights()?;
+        for ((layer, numbers), found) in own.into_iter().zip(found) {
             let place = format!("{} from {:?}", layer.place(), found.name);
-            let (expected, count) = (built.weights.len(), found.weights.len());
+            let (expected, count) = (numbers.len(), found.weights.len());
             if expected != count {
                 let problem = format!("{place}: has {count} weights, expected {expected}");
                 return Err(Error::file(path, problem, REMEDY));
             }
-            for (weight, (name, tensor)) in built.weights.iter().zip(&found.weights) {
-                check_shape(path, &place, name, (tensor.shape(), &weight.shape))?;
+            for (number, (name, tensor)) in numbers.into_iter().zip(found.weights) {
+                check_shape(path, &place, &name, (tensor.shape(), weights[number].shape()))?;
+                weights[number] = tensor;
             }
         }
-        Ok(())
+        self.set_weights(&weights)
     }
 }
 

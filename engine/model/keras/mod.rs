@@ -8,19 +8,21 @@ mod files;
 #[cfg(feature = "hdf5")]
 mod older;
 #[cfg(feature = "hdf5")]
+mod order;
+#[cfg(feature = "hdf5")]
 mod places;
 mod read;
 #[cfg(feature = "hdf5")]
 mod standing;
 #[cfg(feature = "hdf5")]
 mod state;
-mod write;
 
 use serde_json::Value;
 
 use super::build::MOST_ELEMENTS;
 use super::network::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::layers::network::entry;
 
 impl Model {
     /// The model of a Keras config: that of a `Sequential` or of a functional model, from Keras 3 or tf.keras. It is
@@ -56,12 +58,17 @@ impl Model {
     /// # Errors
     /// If the model has no layers.
     pub fn config(&self) -> Result<Value> {
-        write::model(self)
+        if self.network.layers.is_empty() {
+            return Err(Error::order("config", "the model has no layers", "add one first"));
+        }
+        let mut config = entry(&self.network);
+        config["compile_config"] = self.compile_config()?.unwrap_or(Value::Null);
+        Ok(config)
     }
 
     /// The shape of a sample of each input, if all are known.
     pub fn input_shapes(&self) -> Option<Vec<Vec<usize>>> {
-        self.inputs.iter().map(|port| port.shape.clone()).collect()
+        self.network.inputs.iter().map(|port| port.shape.clone()).collect()
     }
 
     /// How many epochs the model has been trained since it was compiled; those before it was saved count.

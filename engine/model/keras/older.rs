@@ -31,6 +31,13 @@ const LEGACY: [(&str, &[&str]); 6] = [
     ),
 ];
 
+/// The optimizers of tf_keras that do as those of Keras 3. Not its Nadam, which multiplies its momentum's product once for each
+/// weight instead of once a step, and does not save it.
+const REGISTERED: [&str; 9] =
+    ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Ftrl", "Lion"];
+/// Options of Keras 3's optimizers that tf_keras has not.
+const NEW_OPTIONS: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
+
 /// Refuses a config that Keras 3 would read as another model.
 pub(super) fn check_new(config: &Value) -> Result<()> {
     if !has_activation(config, OLD_HARD_SIGMOID) {
@@ -47,9 +54,39 @@ pub(super) fn older(config: &mut Value) -> Result<()> {
         return check_new(config);
     }
     without_modules(config);
-    let Some(layers) = config["config"]["layers"].as_array_mut() else { return Ok(()) };
-    layers.iter_mut().for_each(layer);
+    layers(config);
     Ok(())
+}
+
+/// The layers of a model, if `config` is one.
+///
+/// tf_keras counts the calls of a functional model from 1, and Keras 3 reads that as if it counted from 0: a model that is
+/// called once is written as called twice on the same, so that both find call 1. Sequentials whose input is not declared
+/// are counted from 0 by both.
+fn layers(config: &mut Value) {
+    let Some(layers) = config.pointer_mut("/config/layers").and_then(Value::as_array_mut) else { return };
+    let functional = layers.iter().filter(|entry| entry["class_name"] == "Functional");
+    let counted: Vec<Value> = functional.map(|entry| entry["name"].clone()).collect();
+    for entry in layers {
+        layer(entry, &counted);
+        if entry["class_name"] == "Sequential" {
+            undeclare(&mut entry["config"]);
+        } else if entry["class_name"] == "Functional"
+            && let Some(calls) = entry.get_mut("inbound_nodes").and_then(Value::as_array_mut)
+            && let [call] = calls.as_slice()
+        {
+            calls.push(call.clone());
+        }
+    }
+}
+
+/// Leaves out what a Sequential says of its input.
+fn undeclare(options: &mut Value) {
+    let Some(options) = options.as_object_mut() else { return };
+    options.remove("build_input_shape");
+    if let Some(layers) = options.get_mut("layers").and_then(Value::as_array_mut) {
+        layers.retain(|entry| entry["class_name"] != "InputLayer");
+    }
 }
 
 /// Whether any activation in `config` is called `name`.
@@ -65,9 +102,12 @@ fn has_activation(config: &Value, name: &str) -> bool {
 
 /// Whether a layer is called with options.
 fn has_call_options(config: &Value) -> bool {
-    let layers = config["config"]["layers"].as_array().into_iter().flatten();
-    let mut calls = layers.flat_map(|layer| layer["inbound_nodes"].as_array().into_iter().flatten());
-    calls.any(|call| call["kwargs"].as_object().is_some_and(|options| !options.is_empty()))
+    let has = |call: &Value| call["kwargs"].as_object().is_some_and(|options| !options.is_empty());
+    let layers = config["config"]["layers"].as_array();
+    layers.into_iter().flatten().any(|layer| {
+        let calls = layer["inbound_nodes"].as_array();
+        calls.into_iter().flatten().any(has) || has_call_options(layer)
+    })
 }
 
 /// Keras 2 knows a layer by its class alone.
@@ -77,14 +117,16 @@ fn without_modules(entry: &mut Value) {
     }
 }
 
-fn layer(entry: &mut Value) {
+/// A layer; the calls of those that are `counted` are counted from 1.
+fn layer(entry: &mut Value, counted: &[Value]) {
     without_modules(entry);
+    layers(entry);
     let class = entry["class_name"].as_str().unwrap_or_default().to_string();
     if let Some(options) = entry["config"].as_object_mut() {
         rename(&class, options);
     }
     if let Some(calls) = entry.get_mut("inbound_nodes").and_then(Value::as_array_mut) {
-        calls.iter_mut().for_each(call);
+        calls.iter_mut().for_each(|node| call(node, counted));
     }
 }
 
@@ -112,17 +154,22 @@ fn rename(class: &str, options: &mut Map<String, Value>) {
 }
 
 /// `[["layer", call, output, {}], …]` of a call on Keras tensors.
-fn call(node: &mut Value) {
+fn call(node: &mut Value, counted: &[Value]) {
     let mut found = Vec::new();
-    collect(&node["args"], &mut found);
+    collect(&node["args"], counted, &mut found);
     *node = Value::Array(found);
 }
 
-fn collect(arguments: &Value, found: &mut Vec<Value>) {
+fn collect(arguments: &Value, counted: &[Value], found: &mut Vec<Value>) {
     match arguments {
-        Value::Array(list) => list.iter().for_each(|item| collect(item, found)),
+        Value::Array(list) => list.iter().for_each(|item| collect(item, counted, found)),
         Value::Object(_) => {
             let mut history = arguments["config"]["keras_history"].as_array().cloned().unwrap_or_default();
+            if let [name, number, ..] = history.as_mut_slice()
+                && counted.contains(name)
+            {
+                *number = json!(number.as_u64().unwrap_or_default() + 1);
+            }
             history.push(json!({}));
             found.push(Value::Array(history));
         }
@@ -132,8 +179,8 @@ fn collect(arguments: &Value, found: &mut Vec<Value>) {
 
 /// Compile settings in Keras 2's words, and in which order their optimizer's slots stand.
 ///
-/// tf_keras takes its newer optimizers for such only by an option that Keras 3 refuses: so the older ones are meant, where
-/// they can do the same, and Keras 3's own, which tf_keras does not read, where they cannot.
+/// All of TensorFlow's versions read its optimizers from before 2.11: these are meant where they can do the same, then those
+/// of tf_keras, and Keras 3's own, which tf_keras does not read, where neither can.
 pub(super) fn older_settings(settings: &mut Value) -> Order {
     match settings.get_mut("loss") {
         Some(Value::Array(list)) => list.iter_mut().for_each(without_modules),
@@ -145,10 +192,27 @@ pub(super) fn older_settings(settings: &mut Value) -> Order {
     let optimizer = settings.remove("optimizer").unwrap_or_default();
     let (optimizer, order) = match legacy(&optimizer) {
         Some(legacy) => (legacy, Order::BySlot),
-        None => (optimizer, Order::ByWeight),
+        None => (registered(&optimizer).unwrap_or(optimizer), Order::ByWeight),
     };
     settings.insert("optimizer_config".into(), optimizer);
     order
+}
+
+/// The optimizer as tf_keras's own, if there is one that does the same. tf_keras finds it by the name that it is registered
+/// under; Keras 3 passes over that.
+fn registered(optimizer: &Value) -> Option<Value> {
+    let class = optimizer["class_name"].as_str().filter(|class| REGISTERED.contains(class))?;
+    let mut options = optimizer["config"].as_object()?.clone();
+    // Its SGD keeps momentum without having any.
+    if class == "SGD" && options.get("momentum").is_none_or(|momentum| momentum == 0.0) {
+        return None;
+    }
+    for key in NEW_OPTIONS {
+        if options.remove(key).is_some_and(|value| !value.is_null()) {
+            return None;
+        }
+    }
+    Some(json!({ "class_name": class, "registered_name": format!("Custom>{class}"), "config": options }))
 }
 
 /// The optimizer as one of TensorFlow before 2.11, if there is one that does the same.

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::layers::Layer;
+use crate::layers::{Layer, Network};
+use crate::model::build::BuiltLayer;
 use crate::model::network::Model;
 use crate::train::config::snake_case;
 
@@ -13,32 +14,45 @@ use crate::train::config::snake_case;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub path: String,
-    /// The layer's number in the model.
-    pub layer: usize,
+    /// The name of the layer.
+    pub name: String,
+    /// The number of the leaf whose weights they are.
+    pub leaf: usize,
     pub weights: Range<usize>,
 }
 
-/// The places of all weights. Layers are counted per class, in the model's order; what stateful recurrent layers keep from
-/// batch to batch is in none.
+/// The places of all weights. Layers are counted per class, in the order of the model that they lie in; what stateful recurrent
+/// layers keep from batch to batch is in none.
 pub(super) fn places(model: &Model) -> Vec<Place> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
     let mut places = Vec::new();
-    for (layer, built) in model.layers.iter().zip(&model.built) {
+    add(&model.network, "", &mut model.built.iter().enumerate(), &mut places);
+    places
+}
+
+/// Adds the places in `network`, which lies below `parent`; `built` goes on with its first leaf.
+fn add<'a>(
+    network: &Network,
+    parent: &str,
+    built: &mut dyn Iterator<Item = (usize, &'a BuiltLayer)>,
+    places: &mut Vec<Place>,
+) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for layer in &network.layers {
         let class = snake_case(layer.class_name());
         let count = counts.entry(class.clone()).or_default();
         let key = if *count == 0 { class } else { format!("{class}_{count}") };
         *count += 1;
-        let kept = if layer.is_stateful() { built.learning } else { built.weights.len() };
-        let number = places_of_layers(&places);
-        for (path, weights) in parts(layer.as_ref(), kept) {
-            places.push(Place { path: format!("layers/{key}/{path}"), layer: number, weights });
+        let (name, path) = (layer.name().to_string(), format!("{parent}layers/{key}/"));
+        if let Some(inner) = layer.network() {
+            places.push(Place { path: format!("{path}vars"), name, leaf: 0, weights: 0..0 });
+            add(inner, &path, built, places);
+        } else if let Some((leaf, built)) = built.next() {
+            let kept = if layer.is_stateful() { built.learning } else { built.weights.len() };
+            for (part, weights) in parts(layer.as_ref(), kept) {
+                places.push(Place { path: format!("{path}{part}"), name: name.clone(), leaf, weights });
+            }
         }
     }
-    places
-}
-
-fn places_of_layers(places: &[Place]) -> usize {
-    places.last().map_or(0, |place| place.layer + 1)
 }
 
 /// The groups of a layer with `count` weights.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::layers::network::MOST_DEPTH;
 use crate::layers::{self, Layer};
 use crate::model::{Input, Model, Sequential, SharedLayer, Symbol};
 
@@ -13,28 +14,52 @@ const PLACE: &str = "Keras config";
 /// The argument of a recurrent layer's call that holds its first states.
 const STATES: &str = "initial_state";
 
-/// The model that `config` describes, whose weights are at most `most` numbers.
-pub(super) fn model(config: &Value, most: usize) -> Result<Model> {
-    let class = config.get("class_name").and_then(Value::as_str).unwrap_or_default();
-    let body = config.get("config").unwrap_or(&Value::Null);
-    // Keras 3 names the module of everything, Keras 2 of nothing.
-    let old = config.get("module").is_none();
-    match class {
-        "Sequential" => sequential(body, old, most),
-        "Functional" | "Model" => functional(body, old, most),
-        _ => {
-            let found = if class.is_empty() { "absent".to_string() } else { format!("{class:?}") };
-            Err(Error::argument(
-                PLACE,
-                "class_name",
-                found,
-                "Sequential or Functional: models of Keras's own classes",
-            ))
-        }
-    }
+/// What holds for a model and all models in it.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Keras 3 names the module of everything, Keras 2 of nothing.
+    old: bool,
+    /// How many numbers the weights may be.
+    most: usize,
+    /// How deep the model lies in others.
+    depth: usize,
 }
 
-fn sequential(body: &Value, old: bool, most: usize) -> Result<Model> {
+/// The model that `config` describes, whose weights are at most `most` numbers.
+pub(super) fn model(config: &Value, most: usize) -> Result<Model> {
+    if !is_model(config) {
+        let class = class_name(config);
+        let found = if class.is_empty() { "absent".to_string() } else { format!("{class:?}") };
+        let expected = "Sequential or Functional: models of Keras's own classes";
+        return Err(Error::argument(PLACE, "class_name", found, expected));
+    }
+    network(config, Reading { old: config.get("module").is_none(), most, depth: 0 })
+}
+
+/// Whether an entry is a model.
+fn is_model(entry: &Value) -> bool {
+    ["Sequential", "Functional", "Model"].contains(&class_name(entry))
+}
+
+fn network(entry: &Value, reading: Reading) -> Result<Model> {
+    if reading.depth > MOST_DEPTH {
+        let expected = format!("at most {MOST_DEPTH}");
+        return Err(Error::argument(PLACE, "depth of models in models", reading.depth, expected));
+    }
+    let body = entry.get("config").unwrap_or(&Value::Null);
+    let mut model = match class_name(entry) {
+        "Sequential" => sequential(body, reading)?,
+        _ => functional(body, reading)?,
+    };
+    if let Some(name) = body.get("name").or_else(|| entry.get("name")).and_then(Value::as_str) {
+        model = model.name(name);
+    }
+    let trainable = body.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+    model.network.base_mut().set_trainable(trainable);
+    Ok(model)
+}
+
+fn sequential(body: &Value, reading: Reading) -> Result<Model> {
     // Before Keras 2.2.3 the layers stood alone.
     let layers = body.as_array().or_else(|| body.get("layers").and_then(Value::as_array));
     let layers = layers.ok_or_else(|| Error::argument(PLACE, "layers", "absent", "a list of layers"))?;
@@ -45,13 +70,14 @@ fn sequential(body: &Value, old: bool, most: usize) -> Result<Model> {
             shape = declared_shape(entry)?.or(shape);
         }
         if class_name(entry) != "InputLayer" {
-            model = model.add(layer(entry, old)?);
+            let layer = layer(entry, reading)?;
+            // The first layer may be a model that knows its input.
+            let port = layer.network().filter(|_| number == 0).and_then(|network| network.inputs.first());
+            shape = shape.or_else(|| port.and_then(|port| port.shape.clone()));
+            model = model.add(layer);
         }
     }
-    if let Some(name) = body.get("name").and_then(Value::as_str) {
-        model = model.name(name);
-    }
-    model.most = most;
+    model.most = reading.most;
     if let Some(shape) = shape {
         model = model.input_shape(&shape);
         model.build(&shape)?;
@@ -63,13 +89,20 @@ fn class_name(entry: &Value) -> &str {
     entry.get("class_name").and_then(Value::as_str).unwrap_or_default()
 }
 
+fn name_of(entry: &Value) -> Option<&str> {
+    entry.get("name").or_else(|| entry.get("config")?.get("name")).and_then(Value::as_str)
+}
+
 /// A layer of a config. What Keras 2 said beside the options is left out.
-fn layer(entry: &Value, old: bool) -> Result<Box<dyn Layer>> {
+fn layer(entry: &Value, reading: Reading) -> Result<Box<dyn Layer>> {
+    if is_model(entry) {
+        return Ok(network(entry, Reading { depth: reading.depth + 1, ..reading })?.into_layer());
+    }
     let mut config = entry.get("config").cloned().unwrap_or_else(|| json!({}));
     if let Some(name) = entry.get("name").filter(|_| config.get("name").is_none()) {
         config["name"] = name.clone();
     }
-    if old {
+    if reading.old {
         modernise(class_name(entry), &mut config);
     }
     layers::from_config(class_name(entry), &config)
@@ -145,33 +178,56 @@ struct Node {
     inputs: Vec<History>,
 }
 
-fn functional(body: &Value, old: bool, most: usize) -> Result<Model> {
+fn functional(body: &Value, reading: Reading) -> Result<Model> {
     let entries = body.get("layers").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| Error::argument(PLACE, "layers", "absent", "a list of layers"))?;
     let (mut symbols, mut layers, mut nodes) = (Symbols::new(), HashMap::new(), Vec::new());
     for entry in entries {
-        let name = entry.get("name").or_else(|| entry["config"].get("name")).and_then(Value::as_str);
-        let name = name.ok_or_else(|| Error::argument(PLACE, "name of a layer", "absent", "a string"))?;
+        let name =
+            name_of(entry).ok_or_else(|| Error::argument(PLACE, "name of a layer", "absent", "a string"))?;
         if class_name(entry) == "InputLayer" {
             let shape = declared_shape(entry)?.unwrap_or_default();
             symbols.insert((name.to_string(), 0), vec![Input::named(name, &shape)]);
             continue;
         }
-        layers.insert(name.to_string(), SharedLayer::new(layer(entry, old)?));
+        layers.insert(name.to_string(), SharedLayer::new(layer(entry, reading)?));
         let calls = entry.get("inbound_nodes").and_then(Value::as_array);
         for (number, call) in calls.into_iter().flatten().enumerate() {
             nodes.push(Node { layer: name.to_string(), number, inputs: sources(name, call)? });
         }
     }
+    let (inputs, mut outputs) = (ends(body, "input_layers")?, ends(body, "output_layers")?);
+    count_calls_from_0(entries, &mut nodes, &mut outputs);
     call_all(nodes, &layers, &mut symbols)?;
-    let [inputs, outputs] = ["input_layers", "output_layers"].map(|key| ends(body, key, &symbols));
-    let (inputs, outputs) = (inputs?, outputs?);
+    let given = |key: &'static str, ends: &[History]| {
+        let given = |end: &History| {
+            let unknown =
+                || Error::argument(PLACE, key, format!("{end:?}"), "what a layer of the model gives");
+            symbol(&symbols, end).cloned().ok_or_else(unknown)
+        };
+        ends.iter().map(given).collect::<Result<Vec<Symbol>>>()
+    };
+    let (inputs, outputs) = (given("input_layers", &inputs)?, given("output_layers", &outputs)?);
     let [inputs, outputs]: [Vec<&Symbol>; 2] = [inputs.iter().collect(), outputs.iter().collect()];
-    let model = Model::of(&inputs, &outputs, most)?;
-    Ok(match body.get("name").and_then(Value::as_str) {
-        Some(name) => model.name(name),
-        None => model,
-    })
+    Model::of(&inputs, &outputs, reading.most)
+}
+
+/// Counts the calls of models from 0, as those of other layers. Keras 2 counts them from 1, Keras 3 does where a functional
+/// model gives an output.
+fn count_calls_from_0(entries: &[Value], nodes: &mut [Node], outputs: &mut [History]) {
+    for entry in entries.iter().filter(|entry| is_model(entry)) {
+        let calls = entry.get("inbound_nodes").and_then(Value::as_array);
+        let new = calls.into_iter().flatten().any(Value::is_object);
+        if new && class_name(entry) == "Sequential" {
+            continue;
+        }
+        let inner = nodes.iter_mut().filter(|_| !new).flat_map(|node| &mut node.inputs);
+        let of_model = |(layer, ..): &&mut History| Some(layer.as_str()) == name_of(entry);
+        let counted: Vec<&mut History> = inner.chain(outputs.iter_mut()).filter(of_model).collect();
+        if counted.iter().all(|(_, call, _)| *call > 0) {
+            counted.into_iter().for_each(|(_, call, _)| *call -= 1);
+        }
+    }
 }
 
 /// Calls layers until all nodes have their symbols.
@@ -261,16 +317,12 @@ fn collect(arguments: &Value, found: &mut Vec<History>) {
     }
 }
 
-/// The symbols that are a model's inputs or outputs: one history, or a list of them.
-fn ends(body: &Value, key: &str, symbols: &Symbols) -> Result<Vec<Symbol>> {
+/// The values that are a model's inputs or outputs: one history, or a list of them.
+fn ends(body: &Value, key: &str) -> Result<Vec<History>> {
     let wrong = |found: &Value| Error::argument(PLACE, key, found, "[layer, 0, 0], or a list of such");
     let value = body.get(key).unwrap_or(&Value::Null);
     let list = value.as_array().ok_or_else(|| wrong(value))?;
     let one = list.first().is_some_and(Value::is_string);
     let entries = if one { std::slice::from_ref(value) } else { list.as_slice() };
-    let end = |entry: &Value| {
-        let history = history(entry).ok_or_else(|| wrong(entry))?;
-        symbol(symbols, &history).cloned().ok_or_else(|| wrong(entry))
-    };
-    entries.iter().map(end).collect()
+    entries.iter().map(|entry| history(entry).ok_or_else(|| wrong(entry))).collect()
 }

@@ -93,17 +93,20 @@ impl Model {
 
     /// What stateful layers keep from batch to batch.
     fn kept_states(&self) -> Result<Vec<Tensor>> {
-        let layers = self.layers.iter().zip(&self.built).filter(|(layer, _)| layer.is_stateful());
-        let states =
-            layers.flat_map(|(_, built)| built.weights.iter().zip(&built.values).skip(built.learning));
+        let leaves = self.network.leaves().into_iter().zip(&self.built);
+        let states = leaves
+            .filter(|(leaf, _)| leaf.layer.is_stateful())
+            .flat_map(|(_, built)| built.weights.iter().zip(&built.values).skip(built.learning));
         states.map(|(weight, values)| Tensor::f32(&weight.shape, values.clone())).collect()
     }
 
     /// Puts back what [`Model::kept_states`] gave. A file of no states leaves them as they are.
     fn put_states(&mut self, path: &Path, states: &[Tensor]) -> Result<()> {
-        let layers = self.layers.iter().zip(&mut self.built).filter(|(layer, _)| layer.is_stateful());
-        let own: Vec<_> =
-            layers.flat_map(|(_, built)| built.values.iter_mut().skip(built.learning)).collect();
+        let leaves = self.network.leaves().into_iter().zip(&mut self.built);
+        let own: Vec<_> = leaves
+            .filter(|(leaf, _)| leaf.layer.is_stateful())
+            .flat_map(|(_, built)| built.values.iter_mut().skip(built.learning))
+            .collect();
         let count = |values: &Tensor| values.shape().iter().product::<usize>();
         let fits = own.iter().map(|values| values.len()).eq(states.iter().map(count));
         if !fits && !states.is_empty() {

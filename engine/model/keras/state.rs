@@ -103,9 +103,11 @@ impl Model {
         let kept = each.filter(|(parameter, slot)| optimizer.keeps(*slot, parameter));
         let mut kept: Vec<(Parameter, usize)> = kept.collect();
         // Ftrl alone went weight by weight before, too.
-        if order == Order::BySlot && optimizer.class_name() != "Ftrl" {
-            kept.sort_by_key(|(_, slot)| *slot);
-        }
+        let together = match order {
+            Order::BySlot if optimizer.class_name() != "Ftrl" => 1,
+            _ => optimizer.slots_together(),
+        };
+        kept.sort_by_key(|(_, slot)| (slot + 1).saturating_sub(together));
         Ok(common.chain(kept).collect())
     }
 

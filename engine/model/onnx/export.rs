@@ -7,6 +7,7 @@ use super::{CONFIG, FINGERPRINT};
 use crate::error::{Error, Result};
 use crate::formats::onnx::{self, Array, Attribute, FLOAT, Port, Size};
 use crate::graph::{Element, Graph, NodeId};
+use crate::layers::Layer;
 use crate::model::lower::predict_graph;
 use crate::model::network::Model;
 use crate::schedule::simplify;
@@ -58,11 +59,11 @@ impl Model {
     }
 
     fn onnx_graph(&self, weights: &[Tensor]) -> Result<onnx::Graph> {
-        if let Some(layer) = self.layers.iter().find(|layer| layer.is_stateful()) {
+        if let Some(layer) = self.network.layers.iter().find(|layer| layer.is_stateful()) {
             let expected = "false: an ONNX model keeps nothing from batch to batch";
             return Err(Error::argument(layer.place(), "stateful", true, expected));
         }
-        let rows = self.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
+        let rows = self.network.inputs.iter().map(|port| port.shape.clone().unwrap_or_default());
         let stored: Vec<Stored> = rows.map(|row| Stored { row, element: Element::F32, scale: 1.0 }).collect();
         let mut graph = predict_graph(self, &stored)?;
         graph.assigns.clear();
@@ -72,7 +73,7 @@ impl Model {
             export.initializers.push((name, Array::floats(tensor.shape(), tensor.to_f32())));
         }
         graph.ids().try_for_each(|id| export.emit(id))?;
-        Ok(export.finish(&self.name, &self.output_names()))
+        Ok(export.finish(self.network.name(), &self.output_names()))
     }
 }
 

@@ -120,6 +120,10 @@ impl Optimizer for Adam {
         names[..if self.amsgrad { 3 } else { 2 }].iter().copied().map(Slot::new).collect()
     }
 
+    fn slots_together(&self) -> usize {
+        2
+    }
+
     fn scalars(&self, update: u64, rate: f64) -> Vec<(&'static str, f32)> {
         let update = update as f64;
         let correction = (1.0 - self.beta_2.powf(update)).sqrt() / (1.0 - self.beta_1.powf(update));

@@ -134,6 +134,12 @@ pub trait Optimizer: Send + Sync + Debug {
         Vec::new()
     }
 
+    /// How many of the first slots Keras keeps weight by weight; each of the others stands behind these, for all weights. By
+    /// default all.
+    fn slots_together(&self) -> usize {
+        self.slots().len()
+    }
+
     /// Whether Keras keeps slot number `slot` of `parameter`: by default all of each.
     fn keeps(&self, _slot: usize, _parameter: &Parameter) -> bool {
         true

@@ -102,6 +102,10 @@ impl Optimizer for RmsProp {
         slots
     }
 
+    fn slots_together(&self) -> usize {
+        1
+    }
+
     fn update(&self, graph: &mut Graph, start: &Start<'_>) -> Result<Update> {
         let gradient = start.gradient;
         let square = graph.multiply(gradient, gradient)?;

@@ -186,7 +186,7 @@ impl<'a> Import<'a> {
         let name = if self.graph.name.contains('/') { "onnx" } else { self.graph.name.as_str() };
         let mut model = Model::new(inputs, &outputs).map_err(|error| error.to_string())?.name(name);
         let mut weights = Vec::new();
-        for layer in &model.layers {
+        for layer in &model.network.layers {
             weights.extend(self.weights.remove(layer.name()).unwrap_or_default());
         }
         model.set_weights(&weights).map_err(|error| error.to_string())?;
