@@ -8,11 +8,7 @@ use crate::train::{constraints::Constraint, initializers::Initializer, regulariz
 use crate::train::{losses, optimizers};
 
 /// What gradus has not, by class and option; `*` stands for every class.
-const REFUSED: [(&str, &str); 11] = [
-    // Tensors are channels last.
-    ("*", "data_format"),
-    ("BatchNormalization", "renorm"),
-    ("BatchNormalization", "synchronized"),
+const REFUSED: [(&str, &str); 8] = [
     // Losses are means over the batch, of classes on the last axis.
     ("*", "reduction"),
     ("BinaryCrossentropy", "axis"),

@@ -8,6 +8,7 @@ mod arithmetic;
 mod augmentation;
 mod base;
 mod batch_normalization;
+mod batch_renormalization;
 mod bidirectional;
 mod classes;
 mod config;
@@ -56,6 +57,7 @@ pub use augmentation::{
 };
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;
+pub use batch_renormalization::RenormClipping;
 pub use bidirectional::{Bidirectional, MergeMode};
 pub use classes::from_config;
 pub use config::Config;
