@@ -1,4 +1,4 @@
-//! Every option of Keras's classes that the course needs: taken, or refused by name. `keras/options.py` lists them.
+//! Every option of Keras's classes that gradus has: taken, or refused by name. `keras/options.py` lists them.
 
 use serde_json::Value;
 

@@ -52,8 +52,9 @@ pub use activation::Activation;
 pub use activation_function::ActivationFunction;
 pub use activity_regularization::ActivityRegularization;
 pub use augmentation::{
-    CenterCrop, Crop, Factor, FillMode, FlipMode, RandomBrightness, RandomContrast, RandomCrop, RandomFlip,
-    RandomRotation, RandomTone, RandomTransform, RandomTranslation, RandomZoom, Rescaling, Resizing,
+    CenterCrop, Crop, Factor, FillMode, FlipMode, PerChannel, RandomBrightness, RandomContrast, RandomCrop,
+    RandomFlip, RandomRotation, RandomTone, RandomTransform, RandomTranslation, RandomZoom, Rescaling,
+    Resizing,
 };
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;

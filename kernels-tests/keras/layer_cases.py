@@ -210,6 +210,8 @@ AUGMENTATION = [
     case("CenterCrop", [4, 4, 1], height=4, width=4),
     case("Rescaling", [3, 2], scale=0.5, offset=-1.0),
     case("Rescaling", [3], scale=3.0, offset=0.0),
+    case("Rescaling", [3, 2], scale=[0.5, 2.0], offset=[0.25, -1.0]),
+    case("Rescaling", [2, 3, 4], scale=2.0, offset=[0.25, -1.0, 0.5, 1.5]),
     case("Resizing", [5, 4, 2], height=3, width=7),
     case("Resizing", [5, 4, 2], height=8, width=3, interpolation="nearest"),
     case("Resizing", [5, 8, 1], height=6, width=4, crop_to_aspect_ratio=True),
@@ -239,11 +241,12 @@ def first(given):
 UNLIKE = {"Reshape", "Permute", "Rescaling"}
 CHANNELS = [first(c) for c in CONVOLUTION + POOLING + SPATIAL + AUGMENTATION + RESIZING
             if c["class_name"] not in UNLIKE and "masked" not in c]
+# Softmax is along the width then: it does not see a bias.
 CHANNELS += [
     case("Flatten", [4, 3, 2], data_format="channels_first"),
     case("Flatten", [4], data_format="channels_first"),
-    case("Conv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", data_format="channels_first"),
-    case("SeparableConv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", data_format="channels_first"),
+    case("Conv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", use_bias=False, data_format="channels_first"),
+    case("SeparableConv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", use_bias=False, data_format="channels_first"),
     case("SpatialDropout2D", [3, 5, 4], rate=0.4, data_format="channels_first"),
     case("GlobalAveragePooling1D", [4, 4], {"masked": [[0, 0], [0, 3], [1, 2]]}, data_format="channels_first"),
 ]

@@ -117,8 +117,8 @@ impl RandomTone {
         let (Some(low), Some(high)) = (low, high) else {
             return Err(config.wrong("value_range", &range, "a list of two numbers"));
         };
-        let draw = Draw::seeded(config)?;
-        Ok(Self { base, draw, ..Self::of(kind, factor).value_range(low, high) })
+        let (draw, data_format) = (Draw::seeded(config)?, DataFormat::from_config(config)?);
+        Ok(Self { base, draw, data_format, ..Self::of(kind, factor).value_range(low, high) })
     }
 
     /// The images before they are cut off to the range.
