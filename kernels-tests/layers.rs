@@ -1,4 +1,5 @@
-//! Layers against Keras: `keras/layer_cases.py` lists them, `keras/layers.py` has recorded what they give.
+//! Layers against Keras: `keras/layer_cases.py` lists them, `keras/layers.py` and `keras/layers_jax.py` have recorded what they
+//! give.
 //!
 //! Outputs, gradients and states lie within 1e-5 of the norm of Keras's, on the CPU and on the GPU.
 
@@ -14,8 +15,18 @@ use crate::tensor::{Shape, Tensor};
 /// How far from Keras's numbers ours may lie, relative to their norm: what issue and design ask for.
 const BOUND: f64 = 1e-5;
 
-pub const FAMILIES: [&str; 8] =
-    ["core", "rectifiers", "spatial", "convolution", "pooling", "normalization", "recurrent", "augmentation"];
+pub const FAMILIES: [&str; 10] = [
+    "core",
+    "rectifiers",
+    "spatial",
+    "convolution",
+    "pooling",
+    "normalization",
+    "recurrent",
+    "augmentation",
+    "resizing",
+    "channels",
+];
 
 /// One recorded call.
 pub struct Case {
@@ -121,7 +132,7 @@ impl Case {
             graph.variables.iter().map(|v| vec![0.0; v.segments * SEGMENT]).collect();
         for (i, parameter) in graph.parameters.iter().enumerate() {
             let mut values = uniform(100 + i as u32, parameter.len(), 0.6);
-            if parameter.name.contains("variance") {
+            if ["variance", "stddev"].iter().any(|spread| parameter.name.contains(spread)) {
                 values.iter_mut().for_each(|v| *v = v.abs() + 0.5);
             }
             arenas[parameter.variable.0][parameter.offset..][..values.len()].copy_from_slice(&values);

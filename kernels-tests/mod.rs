@@ -3,6 +3,7 @@
 use crate::gpu::kernels;
 
 mod activations;
+mod channels;
 mod choices;
 mod conv;
 mod custom_step;

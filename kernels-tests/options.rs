@@ -1,4 +1,4 @@
-//! Every option of Keras's classes that the course needs: taken, or refused by name. `keras/options.py` lists them.
+//! Every option of Keras's classes that gradus has: taken, or refused by name. `keras/options.py` lists them.
 
 use serde_json::Value;
 
@@ -8,11 +8,7 @@ use crate::train::{constraints::Constraint, initializers::Initializer, regulariz
 use crate::train::{losses, metrics, optimizers};
 
 /// What gradus has not, by class and option; `*` stands for every class.
-const REFUSED: [(&str, &str); 9] = [
-    // Tensors are channels last.
-    ("*", "data_format"),
-    ("BatchNormalization", "renorm"),
-    ("BatchNormalization", "synchronized"),
+const REFUSED: [(&str, &str); 6] = [
     // Keras's own results fail with any but the last.
     ("IoU", "axis"),
     ("MeanIoU", "axis"),

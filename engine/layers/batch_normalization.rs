@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
+use super::batch_renormalization::{self, Renorm, RenormClipping};
 use super::config::{merged, with_base};
-use super::normalization::{Affine, along, check_epsilon, moments, sample_axes};
+use super::normalization::{Affine, along, check_epsilon, follow, moments, normalized, sample_axes};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
@@ -16,6 +17,9 @@ use crate::train::regularizers::Regularizer;
 /// m ← momentum · m + (1 − momentum) · mean, which evaluation and prediction use. A layer that is not trainable
 /// uses the averages in training too, as in Keras 3. Where the input has a mask, masked time steps do not count.
 ///
+/// With `renorm` training normalizes by the averages too: the batch's own normalization is corrected by
+/// r = σ / σ' and d = (μ − μ') / σ', with averages μ' and σ' of their own (Ioffe 2017).
+///
 /// ```
 /// use gradus::layers::BatchNormalization;
 /// let layer = BatchNormalization::new().momentum(0.9);
@@ -27,6 +31,8 @@ pub struct BatchNormalization {
     momentum: f64,
     epsilon: f64,
     affine: Affine,
+    renorm: Renorm,
+    is_synchronized: bool,
     moving_mean_initializer: Initializer,
     moving_variance_initializer: Initializer,
 }
@@ -46,6 +52,8 @@ impl BatchNormalization {
             momentum: 0.99,
             epsilon: 1e-3,
             affine: Affine::default(),
+            renorm: Renorm::default(),
+            is_synchronized: false,
             moving_mean_initializer: Initializer::zeros(),
             moving_variance_initializer: Initializer::ones(),
         }
@@ -78,6 +86,37 @@ impl BatchNormalization {
     /// Whether a scale is learned. Default true.
     pub fn scale(mut self, scale: bool) -> Self {
         self.affine.scale = scale;
+        self
+    }
+
+    /// Whether training normalizes by averages of former batches too, which helps where batches are small. Default false.
+    ///
+    /// ```
+    /// use gradus::layers::{BatchNormalization, RenormClipping};
+    /// let clipping = RenormClipping { rmax: Some(3.0), rmin: Some(1.0 / 3.0), dmax: Some(5.0) };
+    /// let layer = BatchNormalization::new().renorm(true).renorm_clipping(clipping).renorm_momentum(0.9);
+    /// ```
+    pub fn renorm(mut self, renorm: bool) -> Self {
+        self.renorm.on = renorm;
+        self
+    }
+
+    /// How far `renorm` may correct. Default without bounds.
+    pub fn renorm_clipping(mut self, clipping: RenormClipping) -> Self {
+        self.renorm.clipping = Some(clipping);
+        self
+    }
+
+    /// How slowly the averages of `renorm` follow. Default 0.99.
+    pub fn renorm_momentum(mut self, momentum: f64) -> Self {
+        self.renorm.momentum = momentum;
+        self
+    }
+
+    /// Whether mean and variance are those of the batch on all devices. A model has one device here, so that it computes the
+    /// same either way; the config keeps it for Keras. Default false.
+    pub fn synchronized(mut self, synchronized: bool) -> Self {
+        self.is_synchronized = synchronized;
         self
     }
 
@@ -182,6 +221,8 @@ impl BatchNormalization {
             momentum: config.number_or("momentum", 0.99)?,
             epsilon: config.number_or("epsilon", 1e-3)?,
             affine: Affine::from_config(config)?,
+            renorm: Renorm::from_config(config)?,
+            is_synchronized: config.flag("synchronized", false)?,
             moving_mean_initializer: config.initializer("moving_mean_initializer", Initializer::zeros())?,
             moving_variance_initializer: config
                 .initializer("moving_variance_initializer", Initializer::ones())?,
@@ -193,25 +234,32 @@ impl BatchNormalization {
         Ok(sample_axes(&self.place(), &[self.axis], input)?[0])
     }
 
-    /// Mean and variance of the batch, and the averages that follow them.
-    fn batch_moments(&self, context: &mut Context<'_>, input: NodeId, axes: &[usize]) -> Result<[NodeId; 2]> {
+    /// `input` normalized by its own mean and variance along `axes`, which the averages follow.
+    fn learned(&self, context: &mut Context<'_>, input: NodeId, axes: &[usize]) -> Result<NodeId> {
         let moments = match context.mask(input) {
             Some(mask) => masked_moments(context, input, mask, axes)?,
             None => moments(context.graph, input, axes)?,
         };
         let first = self.affine.weights(&[]).len();
-        for (i, moment) in moments.into_iter().enumerate() {
-            let state = context.weight(first + i)?;
-            let graph = &mut *context.graph;
-            let shape = graph.shape(state).clone();
-            let moment = graph.reshape(moment, &shape)?;
-            let moment = graph.detach(moment);
-            let kept = graph.scale(state, self.momentum as f32)?;
-            let new = graph.scale(moment, (1.0 - self.momentum) as f32)?;
-            let average = graph.add(kept, new)?;
-            context.update(first + i, average)?;
+        let y = normalized(context.graph, input, moments, self.epsilon)?;
+        if self.renorm.on {
+            let [r, d] = self.renorm.correct(context, first, moments, (self.momentum, self.epsilon))?;
+            let stretched = context.graph.multiply(y, r)?;
+            return context.graph.add(stretched, d);
         }
-        Ok(moments)
+        for (i, moment) in moments.into_iter().enumerate() {
+            follow(context, first + i, moment, self.momentum)?;
+        }
+        Ok(y)
+    }
+
+    /// `input` normalized by the averages.
+    fn known(&self, context: &mut Context<'_>, input: NodeId, along: &[usize]) -> Result<NodeId> {
+        let first = self.affine.weights(&[]).len();
+        let averages = [context.weight(first)?, context.weight(first + 1)?];
+        let graph = &mut *context.graph;
+        let [mean, variance] = averages.map(|state| graph.reshape(state, &Shape::fixed(along)));
+        normalized(graph, input, [mean?, variance?], self.epsilon)
     }
 }
 
@@ -256,8 +304,9 @@ impl Layer for BatchNormalization {
             "epsilon": self.epsilon,
             "moving_mean_initializer": self.moving_mean_initializer.config(),
             "moving_variance_initializer": self.moving_variance_initializer.config(),
+            "synchronized": self.is_synchronized,
         });
-        with_base(self, merged(own, self.affine.config()))
+        with_base(self, merged(merged(own, self.affine.config()), self.renorm.config()))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -267,6 +316,7 @@ impl Layer for BatchNormalization {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(Error::argument(place, "momentum", self.momentum, "a share from 0 to 1"));
         }
+        self.renorm.check(&place)?;
         self.feature_axis(input)?;
         Ok(input.to_vec())
     }
@@ -279,8 +329,20 @@ impl Layer for BatchNormalization {
         let shape = vec![self.feature_axis(input).map_or(1, |axis| input[axis])];
         let mean = ("moving_mean", self.moving_mean_initializer);
         let variance = ("moving_variance", self.moving_variance_initializer);
-        let state = |(name, initializer)| Weight::new(name, &shape, initializer);
-        [mean, variance].map(state).into()
+        let mut states = vec![mean, variance];
+        if self.renorm.on {
+            let [moving_stddev, renorm_mean, renorm_stddev] = batch_renormalization::STATES;
+            states.extend([(moving_stddev, variance.1), (renorm_mean, mean.1), (renorm_stddev, variance.1)]);
+        }
+        states.into_iter().map(|(name, initializer)| Weight::new(name, &shape, initializer)).collect()
+    }
+
+    /// Deviations start as the roots of what the variance starts as.
+    fn adjust(&self, weight: &Weight, values: &mut [f32]) {
+        let [moving_stddev, _, renorm_stddev] = batch_renormalization::STATES;
+        if [moving_stddev, renorm_stddev].contains(&weight.name) {
+            values.iter_mut().for_each(|value| *value = value.sqrt());
+        }
     }
 
     fn passes_mask(&self) -> bool {
@@ -292,17 +354,10 @@ impl Layer for BatchNormalization {
         let axis = self.feature_axis(&sample)?;
         let along = along(&sample, &[axis]);
         let axes: Vec<usize> = (0..=sample.len()).filter(|&i| i != axis + 1).collect();
-        let moments = if context.learns() {
-            self.batch_moments(context, input, &axes)?
-        } else {
-            let first = self.affine.weights(&[]).len();
-            let average = |i| {
-                let state = context.weight(first + i)?;
-                context.graph.reshape(state, &Shape::fixed(&along))
-            };
-            let averages: Vec<NodeId> = (0..2).map(average).collect::<Result<_>>()?;
-            [averages[0], averages[1]]
+        let y = match context.learns() {
+            true => self.learned(context, input, &axes)?,
+            false => self.known(context, input, &along)?,
         };
-        self.affine.normalize(context, input, moments, self.epsilon, &along)
+        self.affine.scaled(context, y, &along)
     }
 }

@@ -10,12 +10,8 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Options that gradus does not have, with the values under which Keras does the same without them.
-const NEUTRAL: [(&str, &[&str]); 13] = [
+const NEUTRAL: [(&str, &[&str]); 9] = [
     ("quantization_config", &["null"]),
-    ("renorm", &["false"]),
-    ("renorm_clipping", &["null"]),
-    ("renorm_momentum", &["0.99"]),
-    ("synchronized", &["null", "false"]),
     ("kernel_regularizer", &["null"]),
     ("bias_regularizer", &["null"]),
     ("activity_regularizer", &["null"]),

@@ -2,10 +2,9 @@ use serde_json::{Value, json};
 
 use super::config::with_base;
 use super::draw::Draw;
-use super::spatial::spatial_shape;
-use super::{Base, Config, Context, Layer};
+use super::{Base, Config, Context, DataFormat, Layer};
 use crate::error::{Error, Result};
-use crate::graph::{Comparison, NodeId};
+use crate::graph::{Comparison, Graph, NodeId};
 use crate::tensor::Dim;
 
 /// While training, sets each number to 0 with probability `rate` and multiplies the others by 1 / (1 − rate);
@@ -16,6 +15,7 @@ pub struct Dropout {
     rate: f64,
     /// How many axes between batch and channels are dropped as one.
     spatial: Option<usize>,
+    data_format: DataFormat,
     draw: Draw,
 }
 
@@ -73,7 +73,13 @@ impl SpatialDropout3D {
 impl Dropout {
     /// Drops the share `rate` of all numbers, from 0 to 1.
     pub fn new(rate: f64) -> Self {
-        Self { base: Base::default(), rate, spatial: None, draw: Draw::default() }
+        Self {
+            base: Base::default(),
+            rate,
+            spatial: None,
+            data_format: DataFormat::default(),
+            draw: Draw::default(),
+        }
     }
 
     /// What is dropped follows from this number, and the model's seed, whatever else the model draws: layers of one seed
@@ -100,6 +106,20 @@ impl Dropout {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    /// [`SpatialDropout2D`] and [`SpatialDropout3D`] have it alone.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        if !self.has_format() {
+            let expected = "a SpatialDropout2D or SpatialDropout3D, which have it alone";
+            self.base.refuse(Error::argument(self.class_name(), "data_format", "given", expected));
+        }
+        self.data_format = self.base.option(self.data_format, format);
+        self
+    }
+
     /// The layer's name. Default `dropout`, `dropout_1`, …
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -110,7 +130,30 @@ impl Dropout {
         let spatial = CLASSES.iter().position(|known| *known == class).filter(|&rank| rank > 0);
         let base = config.base()?;
         let draw = if spatial.is_some() { Draw::seeded(config)? } else { Draw::shaped(config)? };
-        Ok(Self { base, rate: config.number("rate")?, spatial, draw })
+        let mut layer = Self { base, spatial, draw, ..Self::new(config.number("rate")?) };
+        if layer.has_format() {
+            layer.data_format = DataFormat::from_config(config)?;
+        }
+        Ok(layer)
+    }
+
+    /// Keras's SpatialDropout1D has no data format.
+    fn has_format(&self) -> bool {
+        self.spatial.is_some_and(|rank| rank > 1)
+    }
+
+    /// What is kept of `x`, channels last.
+    fn dropped(&self, graph: &mut Graph, x: NodeId) -> Result<NodeId> {
+        let mut shape = self.draw.shape(graph.shape(x));
+        shape.0[1..=self.spatial.unwrap_or(0)].fill(Dim::fixed(1));
+        let draw = self.draw.uniform(graph, &shape, 0);
+        let rate = graph.constant(self.rate as f32);
+        let kept = graph.compare(Comparison::GreaterEqual, draw, rate)?;
+        // At rate 1 nothing is kept, and an infinite factor would turn the gradient's zeros into NaN.
+        let factor = if self.rate < 1.0 { 1.0 / (1.0 - self.rate) } else { 0.0 };
+        let scaled = graph.scale(x, factor as f32)?;
+        let zero = graph.constant(0.0);
+        graph.select(kept, scaled, zero)
     }
 }
 
@@ -136,9 +179,8 @@ impl Layer for Dropout {
 
     fn config(&self) -> Value {
         let mut own = json!({ "rate": self.rate });
-        // Keras's SpatialDropout1D has no data format.
-        if self.spatial.is_some_and(|rank| rank > 1) {
-            own["data_format"] = json!("channels_last");
+        if self.has_format() {
+            own["data_format"] = json!(self.data_format.name());
         }
         self.draw.write(&mut own);
         let mut config = with_base(self, own);
@@ -156,7 +198,7 @@ impl Layer for Dropout {
         self.base.check(&self.place())?;
         self.draw.check(&self.place(), input)?;
         if let Some(rank) = self.spatial {
-            spatial_shape(&self.place(), input, rank)?;
+            self.data_format.parted(&self.place(), input, rank)?;
         }
         Ok(input.to_vec())
     }
@@ -169,16 +211,6 @@ impl Layer for Dropout {
         if !context.training || self.rate == 0.0 {
             return Ok(input);
         }
-        let graph = &mut *context.graph;
-        let mut shape = self.draw.shape(graph.shape(input));
-        shape.0[1..=self.spatial.unwrap_or(0)].fill(Dim::fixed(1));
-        let draw = self.draw.uniform(graph, &shape, 0);
-        let rate = graph.constant(self.rate as f32);
-        let kept = graph.compare(Comparison::GreaterEqual, draw, rate)?;
-        // At rate 1 nothing is kept, and an infinite factor would turn the gradient's zeros into NaN.
-        let factor = if self.rate < 1.0 { 1.0 / (1.0 - self.rate) } else { 0.0 };
-        let scaled = graph.scale(input, factor as f32)?;
-        let zero = graph.constant(0.0);
-        graph.select(kept, scaled, zero)
+        self.data_format.around(context, input, |context, x| self.dropped(context.graph, x))
     }
 }

@@ -60,12 +60,18 @@ impl KernelOptions {
         weights
     }
 
-    /// activation(`sums` + bias)
-    pub fn finish(&self, context: &mut Context<'_>, mut sums: NodeId) -> Result<NodeId> {
-        if self.use_bias {
-            let bias = context.weight(1)?;
-            sums = context.graph.add(sums, bias)?;
+    /// `sums` + bias
+    pub fn biased(&self, context: &mut Context<'_>, sums: NodeId) -> Result<NodeId> {
+        if !self.use_bias {
+            return Ok(sums);
         }
+        let bias = context.weight(1)?;
+        context.graph.add(sums, bias)
+    }
+
+    /// activation(`sums` + bias)
+    pub fn finish(&self, context: &mut Context<'_>, sums: NodeId) -> Result<NodeId> {
+        let sums = self.biased(context, sums)?;
         context.activate(self.activation, sums)
     }
 }

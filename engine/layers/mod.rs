@@ -4,15 +4,18 @@
 mod activation;
 mod activation_function;
 mod activity_regularization;
+mod arithmetic;
 mod augmentation;
 mod base;
 mod batch_normalization;
+mod batch_renormalization;
 mod bidirectional;
 mod classes;
 mod config;
 mod context;
 mod convolution;
 mod cropping2d;
+mod data_format;
 mod dense;
 mod draw;
 mod drop_connect;
@@ -20,6 +23,7 @@ mod dropout;
 mod embedding;
 mod flatten;
 mod group_normalization;
+mod interpolation;
 mod kernel_options;
 mod layer_normalization;
 mod masking;
@@ -50,11 +54,13 @@ pub use activation_function::ActivationFunction;
 pub(crate) use activation_function::softmax;
 pub use activity_regularization::ActivityRegularization;
 pub use augmentation::{
-    CenterCrop, Crop, Factor, FillMode, FlipMode, RandomBrightness, RandomContrast, RandomCrop, RandomFlip,
-    RandomRotation, RandomTone, RandomTransform, RandomTranslation, RandomZoom, Rescaling, Resizing,
+    CenterCrop, Crop, Factor, FillMode, FlipMode, PerChannel, RandomBrightness, RandomContrast, RandomCrop,
+    RandomFlip, RandomRotation, RandomTone, RandomTransform, RandomTranslation, RandomZoom, Rescaling,
+    Resizing,
 };
 pub use base::Base;
 pub use batch_normalization::BatchNormalization;
+pub use batch_renormalization::RenormClipping;
 pub use bidirectional::{Bidirectional, MergeMode};
 pub use classes::from_config;
 pub use config::Config;
@@ -64,12 +70,14 @@ pub use convolution::{
     SeparableConv1D, SeparableConv2D, SeparableConvolution,
 };
 pub use cropping2d::Cropping2D;
+pub use data_format::DataFormat;
 pub use dense::Dense;
 pub use drop_connect::DropConnect;
 pub use dropout::{Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D};
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use group_normalization::GroupNormalization;
+pub use interpolation::Interpolation;
 pub use layer_normalization::LayerNormalization;
 pub use masking::Masking;
 pub use merge::{Add, Average, Concatenate, Dot, Maximum, Merge, Minimum, Multiply, Subtract};
@@ -92,7 +100,7 @@ pub use softmax::Softmax;
 pub(crate) use spatial::shown;
 pub use spatial::{Padding, Sizes};
 pub use time_distributed::TimeDistributed;
-pub use up_sampling2d::{Interpolation, UpSampling2D};
+pub use up_sampling2d::UpSampling2D;
 pub use zero_padding2d::ZeroPadding2D;
 
 use std::fmt::Debug;

@@ -53,13 +53,17 @@ impl Affine {
         &self,
         context: &mut Context<'_>,
         x: NodeId,
-        [mean, variance]: [NodeId; 2],
+        moments: [NodeId; 2],
         epsilon: f64,
         along: &[usize],
     ) -> Result<NodeId> {
-        let deviation = deviation(context.graph, variance, epsilon)?;
-        let centred = context.graph.subtract(x, mean)?;
-        let mut y = context.graph.divide(centred, deviation)?;
+        let y = normalized(context.graph, x, moments, epsilon)?;
+        self.scaled(context, y, along)
+    }
+
+    /// x · gamma + beta
+    pub fn scaled(&self, context: &mut Context<'_>, x: NodeId, along: &[usize]) -> Result<NodeId> {
+        let mut y = x;
         if self.scale {
             let gamma = context.weight(0)?;
             let gamma = context.graph.reshape(gamma, &Shape::fixed(along))?;
@@ -72,6 +76,37 @@ impl Affine {
         }
         Ok(y)
     }
+}
+
+/// (x − mean) / √(variance + epsilon)
+pub(super) fn normalized(
+    graph: &mut Graph,
+    x: NodeId,
+    [mean, variance]: [NodeId; 2],
+    epsilon: f64,
+) -> Result<NodeId> {
+    let deviation = deviation(graph, variance, epsilon)?;
+    let centred = graph.subtract(x, mean)?;
+    graph.divide(centred, deviation)
+}
+
+/// Lets state number `index` follow `value`: state ← momentum · state + (1 − momentum) · value. Returns the new one.
+pub(super) fn follow(
+    context: &mut Context<'_>,
+    index: usize,
+    value: NodeId,
+    momentum: f64,
+) -> Result<NodeId> {
+    let state = context.weight(index)?;
+    let graph = &mut *context.graph;
+    let shape = graph.shape(state).clone();
+    let value = graph.reshape(value, &shape)?;
+    let value = graph.detach(value);
+    let kept = graph.scale(state, momentum as f32)?;
+    let new = graph.scale(value, (1.0 - momentum) as f32)?;
+    let average = graph.add(kept, new)?;
+    context.update(index, average)?;
+    Ok(average)
 }
 
 /// √(variance + epsilon)

@@ -122,32 +122,6 @@ pub(super) fn window(axes: &[Axis]) -> Window {
     }
 }
 
-/// The names of the spatial axes, by their number.
-const AXES: [&str; 4] = ["", "time", "height, width", "depth, height, width"];
-
-/// A sample's spatial sizes and its channels.
-pub(super) fn spatial_shape<'a>(
-    place: &str,
-    input: &'a [usize],
-    rank: usize,
-) -> Result<(&'a [usize], usize)> {
-    if let Some((&channels, sizes)) = input.split_last()
-        && sizes.len() == rank
-        && !input.contains(&0)
-    {
-        return Ok((sizes, channels));
-    }
-    let remedy = "give it images, or leave out the Flatten before it";
-    let expected = format!("[None, {}, channels]", AXES[rank.min(3)]);
-    Err(Error::shape(place, "input", shown(input), expected, remedy))
-}
-
-/// A sample's shape as height, width and channels.
-pub(super) fn image_shape(place: &str, input: &[usize]) -> Result<[usize; 3]> {
-    let (sizes, channels) = spatial_shape(place, input, 2)?;
-    Ok([sizes[0], sizes[1], channels])
-}
-
 /// The number of windows along each axis of `sizes`.
 pub(super) fn window_counts(
     place: &str,

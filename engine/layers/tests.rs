@@ -26,6 +26,12 @@ fn case(
     Case { layer: layer.into(), input, output, parameters }
 }
 
+/// Batch renormalization whose bounds leave nothing to correct.
+fn renormalized() -> BatchNormalization {
+    let clipping = RenormClipping { rmax: Some(1.0), rmin: Some(1.0), dmax: Some(0.0) };
+    BatchNormalization::new().renorm(true).renorm_clipping(clipping).synchronized(true)
+}
+
 /// Every layer, with options at their defaults and away from them. Shapes and counts are Keras's.
 fn cases() -> Vec<Case> {
     let conv = || Conv2D::new(4, (3, 2));
@@ -135,9 +141,16 @@ fn cases() -> Vec<Case> {
         case(RandomCrop::new(2, 3), &[4, 6, 2], &[2, 3, 2], 0),
         case(CenterCrop::new(5, 3), &[4, 6, 2], &[5, 3, 2], 0),
         case(Rescaling::new(0.5).offset(-1.0), &[4], &[4], 0),
+        case(Rescaling::new(vec![0.5, 2.0]).offset(vec![1.0, -1.0]), &[3, 2], &[3, 2], 0),
         case(Resizing::new(3, 8).interpolation("nearest"), &[4, 6, 2], &[3, 8, 2], 0),
         case(Resizing::new(7, 2).crop_to_aspect_ratio(true), &[4, 6, 2], &[7, 2, 2], 0),
         case(GlobalMaxPooling2D::new().keepdims(true), &[4, 6, 5], &[1, 1, 5], 0),
+        case(conv().groups(2).data_format("channels_first"), &[2, 7, 9], &[4, 5, 8], 28),
+        case(SpatialDropout2D::new(0.4).data_format("channels_first"), &[2, 3, 4], &[2, 3, 4], 0),
+        case(MaxPooling1D::new(2).data_format("channels_first"), &[2, 7], &[2, 3], 0),
+        case(Resizing::new(3, 8).antialias(true).interpolation("lanczos5"), &[4, 6, 2], &[3, 8, 2], 0),
+        case(Resizing::new(3, 8).pad_to_aspect_ratio(true).fill_value(0.5), &[4, 6, 2], &[3, 8, 2], 0),
+        case(renormalized(), &[4, 3], &[4, 3], 6),
     ]
 }
 
@@ -201,12 +214,11 @@ fn options_of_the_wrong_kind_are_refused() {
     );
     refused("Conv2D", json!({ "filters": 2 }), "kernel_size is null");
     refused("Conv2D", json!({ "filters": 2, "kernel_size": "large" }), "a list of one for each axis");
-    refused(
-        "Conv2D",
-        json!({ "filters": 2, "kernel_size": 3, "data_format": "channels_first" }),
-        "data_format",
-    );
-    refused("UpSampling2D", json!({ "interpolation": "bicubic" }), "bilinear");
+    let format = json!({ "filters": 2, "kernel_size": 3, "data_format": "channels" });
+    refused("Conv2D", format, "channels_last, channels_first");
+    refused("Dense", json!({ "units": 2, "data_format": "channels_first" }), "data_format");
+    refused("SpatialDropout1D", json!({ "rate": 0.5, "data_format": "channels_first" }), "data_format");
+    refused("UpSampling2D", json!({ "interpolation": "cubic" }), "bicubic, lanczos3");
     refused("Conv2D", json!({ "filters": 2, "kernel_size": 3, "padding": "full" }), "valid, same");
     refused("Dropout", json!({ "rate": "half" }), "a number");
     refused("RandomFlip", json!({ "mode": "diagonal" }), "horizontal_and_vertical");
@@ -218,12 +230,9 @@ fn options_of_the_wrong_kind_are_refused() {
         "constant, nearest, reflect, wrap",
     );
     refused("RandomContrast", json!({ "factor": 0.1, "value_range": 1 }), "a list of two numbers");
-    refused("Resizing", json!({ "height": 2, "width": 2, "antialias": true }), "antialias");
-    refused(
-        "Resizing",
-        json!({ "height": 2, "width": 2, "pad_to_aspect_ratio": true }),
-        "pad_to_aspect_ratio",
-    );
+    refused("Resizing", json!({ "height": 2, "width": 2, "fill_mode": "reflect" }), "constant");
+    let clipping = json!({ "renorm": true, "renorm_clipping": { "max": 2.0 } });
+    refused("BatchNormalization", clipping, "rmax, rmin");
 }
 
 /// Keras writes nulls for what a layer does not use, and objects for initializers and dtypes.

@@ -1,12 +1,11 @@
 use serde_json::{Value, json};
 
 use super::config::with_base;
-use super::spatial::image_shape;
-use super::{Base, Config, Context, Layer, Sizes};
+use super::interpolation::resampled;
+use super::{Base, Config, Context, DataFormat, Interpolation, Layer, Sizes};
 use crate::error::{Error, Result};
 use crate::graph::{Along, Graph, NodeId};
 use crate::tensor::{Dim, Shape};
-use crate::train::by_name;
 
 /// Larger images: `[None, height, width, channels]` to `[None, rows · height, columns · width, channels]`.
 ///
@@ -19,48 +18,36 @@ pub struct UpSampling2D {
     base: Base,
     size: Sizes,
     interpolation: Interpolation,
-}
-
-/// Where the new pixels come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Interpolation {
-    /// Each old pixel is repeated.
-    #[default]
-    Nearest,
-    /// Each is mixed from its neighbours, by distance.
-    Bilinear,
-}
-
-const INTERPOLATIONS: [(&str, Interpolation); 2] =
-    [("nearest", Interpolation::Nearest), ("bilinear", Interpolation::Bilinear)];
-
-impl TryFrom<&str> for Interpolation {
-    type Error = Error;
-
-    fn try_from(name: &str) -> Result<Self> {
-        by_name("interpolation", "interpolation", name, &INTERPOLATIONS)
-    }
-}
-
-impl Interpolation {
-    /// Keras's name.
-    pub fn name(self) -> &'static str {
-        if self == Self::Nearest { "nearest" } else { "bilinear" }
-    }
+    data_format: DataFormat,
 }
 
 impl UpSampling2D {
     /// Each pixel as many times as `size` says, one number or rows and columns. Keras's default is 2.
     pub fn new(size: impl Into<Sizes>) -> Self {
-        Self { base: Base::default(), size: size.into(), interpolation: Interpolation::Nearest }
+        Self {
+            base: Base::default(),
+            size: size.into(),
+            interpolation: Interpolation::Nearest,
+            data_format: DataFormat::default(),
+        }
     }
 
-    /// Where the new pixels come from, as [`Interpolation`] or by name: `nearest` or `bilinear`. Default `nearest`.
+    /// Where the new pixels come from, as [`Interpolation`] or by name: `nearest`, `bilinear`, `bicubic`, `lanczos3`
+    /// or `lanczos5`. Default `nearest`.
     pub fn interpolation<I>(mut self, interpolation: I) -> Self
     where
         I: TryInto<Interpolation, Error: Into<Error>>,
     {
         self.interpolation = self.base.option(self.interpolation, interpolation);
+        self
+    }
+
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
         self
     }
 
@@ -76,7 +63,21 @@ impl UpSampling2D {
         let interpolation = interpolation.map_or(Ok(Interpolation::Nearest), |name| name.as_str().try_into());
         let interpolation = config.placed(interpolation)?;
         let size = config.spatial("size")?.unwrap_or(2.into());
-        Ok(Self { base, size, interpolation })
+        Ok(Self { base, size, interpolation, data_format: DataFormat::from_config(config)? })
+    }
+
+    /// Images with the channels last made larger.
+    fn enlarged(&self, graph: &mut Graph, images: NodeId) -> Result<NodeId> {
+        let size = self.size.of_rank(2);
+        let [height, width] = [0, 1].map(|i| graph.shape(images).0[i + 1].factor * size[i]);
+        match self.interpolation {
+            Interpolation::Nearest => repeated(graph, images, &size),
+            Interpolation::Bilinear => {
+                let tall = stretched(graph, images, 1, size[0])?;
+                stretched(graph, tall, 2, size[1])
+            }
+            other => resampled(graph, images, [height, width], (other, false)),
+        }
     }
 }
 
@@ -99,7 +100,7 @@ impl Layer for UpSampling2D {
             json!({
                 "size": self.size.config(2),
                 "interpolation": self.interpolation.name(),
-                "data_format": "channels_last",
+                "data_format": self.data_format.name(),
             }),
         )
     }
@@ -107,27 +108,26 @@ impl Layer for UpSampling2D {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let place = self.place();
         self.base.check(&place)?;
-        let [height, width, channels] = image_shape(&place, input)?;
+        let [height, width, channels] = self.data_format.image(&place, input)?;
         self.size.check(&place, "size", 2)?;
         let size = self.size.of_rank(2);
-        Ok(vec![height * size[0], width * size[1], channels])
+        Ok(self.data_format.joined(&[height * size[0], width * size[1]], channels))
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let size = self.size.of_rank(2);
-        let graph = &mut *context.graph;
-        if self.interpolation == Interpolation::Bilinear {
-            let tall = stretched(graph, input, 1, size[0])?;
-            return stretched(graph, tall, 2, size[1]);
-        }
-        let x = graph.shape(input).0.clone();
-        let (one, fixed) = (Dim::fixed(1), Dim::fixed);
-        let pixels = graph.reshape(input, &Shape(vec![x[0], x[1], one, x[2], one, x[3]]))?;
-        let repeated = Shape(vec![x[0], x[1], fixed(size[0]), x[2], fixed(size[1]), x[3]]);
-        let pixels = graph.broadcast(pixels, &repeated)?;
-        let [height, width] = [fixed(x[1].factor * size[0]), fixed(x[2].factor * size[1])];
-        graph.reshape(pixels, &Shape(vec![x[0], height, width, x[3]]))
+        self.data_format.around(context, input, |context, images| self.enlarged(context.graph, images))
     }
+}
+
+/// `images` with each pixel `size` times, rows and columns.
+fn repeated(graph: &mut Graph, images: NodeId, size: &[usize]) -> Result<NodeId> {
+    let x = graph.shape(images).0.clone();
+    let (one, fixed) = (Dim::fixed(1), Dim::fixed);
+    let pixels = graph.reshape(images, &Shape(vec![x[0], x[1], one, x[2], one, x[3]]))?;
+    let repeated = Shape(vec![x[0], x[1], fixed(size[0]), x[2], fixed(size[1]), x[3]]);
+    let pixels = graph.broadcast(pixels, &repeated)?;
+    let [height, width] = [fixed(x[1].factor * size[0]), fixed(x[2].factor * size[1])];
+    graph.reshape(pixels, &Shape(vec![x[0], height, width, x[3]]))
 }
 
 /// `images` with `times` pixels along `axis` for each, mixed from the two whose centres lie around theirs.

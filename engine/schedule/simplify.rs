@@ -1,5 +1,7 @@
 //! Constants are folded, identities dropped, equal nodes joined, dead nodes removed.
 
+mod transpose;
+
 use std::collections::HashMap;
 
 use crate::graph::{Binary, Element, Graph, Literal, Node, NodeId, Op, Stride, Unary};
@@ -7,7 +9,8 @@ use crate::tensor::{Dim, Shape};
 
 /// The same step in fewer nodes.
 pub(crate) fn simplify(graph: &Graph) -> Graph {
-    let mut pass = Simplify { to: empty_like(graph), map: Vec::new(), known: HashMap::new() };
+    let mut pass =
+        Simplify { to: empty_like(graph), map: Vec::new(), known: HashMap::new(), turned: HashMap::new() };
     for id in graph.ids() {
         let new = pass.visit(graph.node(id));
         pass.map.push(new);
@@ -68,6 +71,8 @@ struct Simplify {
     to: Graph,
     map: Vec<NodeId>,
     known: HashMap<Key, NodeId>,
+    /// What values are with their axes in another order, where that needs no transposition.
+    turned: HashMap<(NodeId, Vec<usize>), Option<NodeId>>,
 }
 
 impl Simplify {
@@ -80,9 +85,14 @@ impl Simplify {
             let from = self.to.shape(node.inputs[0]).clone();
             axes.retain(|&axis| !from.0[axis].is_one());
         }
-        if let Some(id) = self.sink_broadcast(&node) {
+        if let Some(id) = self.sink_broadcast(&node).or_else(|| self.turned_back(&node)) {
             return id;
         }
+        self.visited(node)
+    }
+
+    /// The node itself, or what it equals.
+    fn visited(&mut self, node: Node) -> NodeId {
         match self.identity(&node).or_else(|| self.fold(&node)) {
             Some(id) => id,
             None => self.insert(node),
@@ -125,10 +135,7 @@ impl Simplify {
         let inputs: Vec<NodeId> = node.inputs.iter().map(|&n| source(n)).collect::<Option<_>>()?;
         let rank = inputs.iter().map(|&n| self.to.shape(n).rank()).max().unwrap_or(0);
         let small = Node { inputs, shape: Shape::fixed(&vec![1; rank]), ..node.clone() };
-        let small = match self.identity(&small).or_else(|| self.fold(&small)) {
-            Some(id) => id,
-            None => self.insert(small),
-        };
+        let small = self.visited(small);
         let stretched = Node { op: Op::Broadcast, inputs: vec![small], ..node.clone() };
         Some(self.insert(stretched))
     }

@@ -17,6 +17,14 @@ NORMALIZATION = [
     case("BatchNormalization", [4, 3, 2], TRAINING, axis=2, center=False),
     case("BatchNormalization", [4, 3], TRAINING | {"masked": [[0, 1], [2, 0], [2, 3]]}),
     case("BatchNormalization", [4, 3], TRAINING, trainable=False),
+    case("BatchNormalization", [4, 3], TRAINING, synchronized=True),
+    case("BatchNormalization", [5], renorm=True),
+    case("BatchNormalization", [5], TRAINING, renorm=True),
+    case("BatchNormalization", [4, 3, 2], TRAINING, renorm=True, renorm_momentum=0.7, momentum=0.8, scale=False),
+    case("BatchNormalization", [4, 3, 2], TRAINING, renorm=True, axis=1, center=False,
+         renorm_clipping={"rmax": 1.2, "rmin": 0.9, "dmax": 0.3}),
+    case("BatchNormalization", [4, 3], TRAINING | {"masked": [[0, 1], [2, 0], [2, 3]]}, renorm=True,
+         renorm_clipping={"rmax": 1.5}),
     case("LayerNormalization", [5]),
     case("LayerNormalization", [4, 3, 2], axis=[1, 2], epsilon=1e-5),
     case("LayerNormalization", [4, 3], axis=1, scale=False),
@@ -175,7 +183,7 @@ POOLING = [
     case("GlobalAveragePooling3D", [3, 4, 2, 2]),
 ]
 
-# Every range is one number, so that nothing is left to chance: `augmentation.py` records them.
+# Every range is one number, so that nothing is left to chance: `layers_jax.py` records them, and all that follow.
 AUGMENTATION = [
     case("RandomRotation", [5, 4, 2], TRAINING, factor=[0.1, 0.1]),
     case("RandomRotation", [4, 7, 1], TRAINING, factor=[-0.3, -0.3], fill_mode="constant", fill_value=0.5),
@@ -202,10 +210,47 @@ AUGMENTATION = [
     case("CenterCrop", [4, 4, 1], height=4, width=4),
     case("Rescaling", [3, 2], scale=0.5, offset=-1.0),
     case("Rescaling", [3], scale=3.0, offset=0.0),
+    case("Rescaling", [3, 2], scale=[0.5, 2.0], offset=[0.25, -1.0]),
+    case("Rescaling", [2, 3, 4], scale=2.0, offset=[0.25, -1.0, 0.5, 1.5]),
     case("Resizing", [5, 4, 2], height=3, width=7),
     case("Resizing", [5, 4, 2], height=8, width=3, interpolation="nearest"),
     case("Resizing", [5, 8, 1], height=6, width=4, crop_to_aspect_ratio=True),
 ]
+
+WINDOWS = ["bicubic", "lanczos3", "lanczos5"]
+RESIZING = [
+    *[case("UpSampling2D", [3, 5, 2], size=[2, 3], interpolation=name) for name in WINDOWS],
+    case("UpSampling2D", [1, 12, 1], size=2, interpolation="lanczos5"),
+    *[case("Resizing", [5, 4, 2], height=7, width=3, interpolation=name) for name in WINDOWS],
+    *[case("Resizing", [9, 8, 2], height=4, width=3, interpolation=name, antialias=True)
+      for name in ["nearest", "bilinear", *WINDOWS]],
+    case("Resizing", [4, 6, 1], height=8, width=9, interpolation="bilinear", antialias=True),
+    case("Resizing", [5, 8, 1], height=6, width=4, interpolation="bicubic", crop_to_aspect_ratio=True),
+    case("Resizing", [5, 8, 2], height=6, width=4, pad_to_aspect_ratio=True),
+    case("Resizing", [9, 4, 2], height=6, width=5, pad_to_aspect_ratio=True, fill_value=0.5, interpolation="nearest"),
+    case("Resizing", [4, 4, 1], height=6, width=6, pad_to_aspect_ratio=True, interpolation="lanczos3"),
+]
+
+
+def first(given):
+    """The same case with the channels before the spatial axes."""
+    *sizes, channels = given["input_shape"]
+    return given | {"input_shape": [channels, *sizes], "config": given["config"] | {"data_format": "channels_first"}}
+
+
+UNLIKE = {"Reshape", "Permute", "Rescaling"}
+CHANNELS = [first(c) for c in CONVOLUTION + POOLING + SPATIAL + AUGMENTATION + RESIZING
+            if c["class_name"] not in UNLIKE and "masked" not in c]
+# Softmax is along the width then: it does not see a bias.
+CHANNELS += [
+    case("Flatten", [4, 3, 2], data_format="channels_first"),
+    case("Flatten", [4], data_format="channels_first"),
+    case("Conv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", use_bias=False, data_format="channels_first"),
+    case("SeparableConv2D", [3, 5, 4], filters=2, kernel_size=2, activation="softmax", use_bias=False, data_format="channels_first"),
+    case("SpatialDropout2D", [3, 5, 4], rate=0.4, data_format="channels_first"),
+    case("GlobalAveragePooling1D", [4, 4], {"masked": [[0, 0], [0, 3], [1, 2]]}, data_format="channels_first"),
+]
+JAX_FAMILIES = {"augmentation": AUGMENTATION, "resizing": RESIZING, "channels": CHANNELS}
 
 FAMILIES = {"core": CORE, "rectifiers": RECTIFIERS, "spatial": SPATIAL, "normalization": NORMALIZATION, "recurrent": RECURRENT,
             "convolution": CONVOLUTION, "pooling": POOLING}

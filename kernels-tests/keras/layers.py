@@ -28,9 +28,10 @@ def packed(values):
 
 
 def start(index, weight):
-    """The first value of a layer's weight number `index`: variances must not be negative."""
+    """The first value of a layer's weight number `index`: variances and deviations must not be negative."""
     values = uniform(100 + index, weight.shape, 0.6)
-    return np.abs(values) + np.float32(0.5) if "variance" in weight.name else values
+    is_spread = "variance" in weight.name or "stddev" in weight.name
+    return np.abs(values) + np.float32(0.5) if is_spread else values
 
 
 def samples(case, batch):

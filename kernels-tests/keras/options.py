@@ -1,4 +1,4 @@
-"""Every option of Keras's classes that the course needs, each once away from its default, as Keras's configs hold it.
+"""Every option of Keras's classes that gradus has, each once away from its default, as Keras's configs hold it.
 Writes `options.json`; `../options.rs` reads each and says which gradus refuses.
 
     KERAS_BACKEND=tensorflow python options.py
@@ -34,6 +34,9 @@ NORMALIZATION = {
 }
 FIRST = {"data_format": "channels_first"}
 
+APART = FIRST | {"strides": 2, "padding": "same", "dilation_rate": 2, "depth_multiplier": 2}
+MOVED = FIRST | {"fill_mode": "wrap", "interpolation": "nearest", "seed": SEED, "fill_value": 0.5}
+
 
 def conv(rank):
     return WEIGHTS | FIRST | {"strides": 2, "padding": "same", "dilation_rate": 2, "groups": 2}
@@ -62,22 +65,21 @@ CASES = {
     "Conv3D": ({"filters": 2, "kernel_size": 2}, conv(3)),
     "Conv1DTranspose": ({"filters": 2, "kernel_size": 2}, transposed(1)),
     "Conv2DTranspose": ({"filters": 2, "kernel_size": 2}, transposed(2)),
-    "DepthwiseConv2D": ({"kernel_size": 2}, DEPTHWISE | FIRST | {
-        "strides": 2, "padding": "same", "dilation_rate": 2, "depth_multiplier": 2}),
-    "SeparableConv2D": ({"filters": 2, "kernel_size": 2}, SEPARABLE | FIRST | {
-        "strides": 2, "padding": "same", "dilation_rate": 2, "depth_multiplier": 2}),
+    **{f"DepthwiseConv{rank}D": ({"kernel_size": 2}, DEPTHWISE | APART) for rank in (1, 2)},
+    **{f"SeparableConv{rank}D": ({"filters": 2, "kernel_size": 2}, SEPARABLE | APART) for rank in (1, 2)},
     **{f"{kind}Pooling{rank}D": ({"pool_size": 2}, pool(rank)) for kind in ("Max", "Average") for rank in (1, 2, 3)},
     **{f"Global{kind}Pooling{rank}D": ({}, FIRST | {"keepdims": True})
        for kind in ("Max", "Average") for rank in (1, 2, 3)},
     "Dropout": ({"rate": 0.5}, {"noise_shape": (None, 1, None), "seed": SEED}),
-    "SpatialDropout2D": ({"rate": 0.5}, FIRST | {"seed": SEED}),
+    "SpatialDropout1D": ({"rate": 0.5}, {"seed": SEED}),
+    **{f"SpatialDropout{rank}D": ({"rate": 0.5}, FIRST | {"seed": SEED}) for rank in (2, 3)},
     "GaussianNoise": ({"stddev": 0.5}, {"seed": SEED}),
     "GaussianDropout": ({"rate": 0.5}, {"seed": SEED}),
     "AlphaDropout": ({"rate": 0.5}, {"noise_shape": (None, 1), "seed": SEED}),
     "ActivityRegularization": ({}, {"l1": 0.1, "l2": 0.1}),
     "BatchNormalization": ({}, NORMALIZATION | {
         "momentum": 0.8, "moving_mean_initializer": "ones", "moving_variance_initializer": "zeros", "renorm": True,
-        "synchronized": True}),
+        "renorm_clipping": {"rmax": 2.0, "dmax": 1.0}, "renorm_momentum": 0.8, "synchronized": True}),
     "LayerNormalization": ({}, NORMALIZATION),
     "GroupNormalization": ({}, NORMALIZATION | {"groups": 2}),
     "RMSNormalization": ({}, {"axis": 1, "epsilon": 0.01}),
@@ -91,6 +93,18 @@ CASES = {
         "merge_mode": None, "backward_layer": layers.GRU(2, go_backwards=True)}),
     "TimeDistributed": ({"layer": layers.Dense(2)}, {}),
     "Masking": ({}, {"mask_value": 1.0}),
+    "CenterCrop": ({"height": 2, "width": 3}, FIRST),
+    "RandomCrop": ({"height": 2, "width": 3}, FIRST | {"seed": SEED}),
+    "RandomFlip": ({}, FIRST | {"mode": "vertical", "seed": SEED}),
+    **{f"Random{tone}": ({"factor": 0.2}, FIRST | {"value_range": (0, 1), "seed": SEED})
+       for tone in ("Brightness", "Contrast")},
+    "RandomRotation": ({"factor": 0.2}, MOVED),
+    "RandomTranslation": ({"height_factor": 0.2, "width_factor": 0.2}, MOVED),
+    "RandomZoom": ({"height_factor": 0.2}, MOVED | {"width_factor": 0.3}),
+    "Rescaling": ({"scale": 0.5}, {"scale": [0.5, 2.0], "offset": [1.0, 2.0]}),
+    "Resizing": ({"height": 2, "width": 3}, FIRST | {
+        "interpolation": "lanczos5", "crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True, "fill_value": 0.5,
+        "antialias": True}),
     "LeakyReLU": ({}, {"negative_slope": 0.1}),
     "PReLU": ({}, {"alpha_initializer": "ones", "alpha_regularizer": L2, "alpha_constraint": LIMIT,
                    "shared_axes": [1]}),
@@ -212,7 +226,8 @@ if __name__ == "__main__":
         else:
             own = {key: value for key, value in config["config"].items() if default.get(key, "absent") != value}
             required = {"units", "filters", "kernel_size", "rate", "stddev", "input_dim", "output_dim", "layer", "axes",
-                        "pool_size", "num_classes", "target_class_ids", "specificity", "sensitivity", "recall", "precision"}
+                        "pool_size", "num_classes", "target_class_ids", "specificity", "sensitivity", "recall", "precision",
+                        "height", "width", "factor", "height_factor", "width_factor", "scale"}
             config = config | {"config": own | {key: value for key, value in default.items() if key in required - own.keys()}}
         kept.append(json.dumps(line | {"config": {"class_name": config["class_name"], "config": config["config"]}}))
     path = pathlib.Path(__file__).with_name("options.json")

@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
 use super::resizing::{check_size, cut_to_shape, resized};
-use super::sampling::{floor, grid, pixels};
-use crate::error::Result;
+use super::sampling::{grid, pixels};
+use crate::error::{Error, Result};
 use crate::graph::{Along, Binary, Graph, NodeId};
+use crate::layers::arithmetic::floor;
 use crate::layers::config::with_base;
 use crate::layers::draw::Draw;
-use crate::layers::spatial::image_shape;
-use crate::layers::{Base, Config, Context, Interpolation, Layer};
+use crate::layers::{Base, Config, Context, DataFormat, Interpolation, Layer};
 use crate::tensor::Shape;
 
 /// A part of images, `[None, height, width, channels]`. [`CenterCrop`] and [`RandomCrop`] make such layers.
@@ -15,6 +15,7 @@ use crate::tensor::Shape;
 pub struct Crop {
     base: Base,
     size: [usize; 2],
+    data_format: DataFormat,
     /// Where random places come from; `None` for the middle.
     draw: Option<Draw>,
 }
@@ -42,7 +43,7 @@ pub struct RandomCrop;
 impl CenterCrop {
     /// A part of `height` by `width` pixels.
     pub fn new(height: usize, width: usize) -> Crop {
-        Crop { base: Base::default(), size: [height, width], draw: None }
+        Crop { base: Base::default(), size: [height, width], data_format: DataFormat::default(), draw: None }
     }
 }
 
@@ -63,6 +64,15 @@ impl Crop {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
+        self
+    }
+
     /// The layer's name. Default `center_crop` or `random_crop`, then with `_1`, …
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -73,7 +83,27 @@ impl Crop {
         let base = config.base()?;
         let size = [config.count("height")?, config.count("width")?];
         let draw = if class == "RandomCrop" { Some(Draw::seeded(config)?) } else { None };
-        Ok(Self { base, size, draw })
+        Ok(Self { base, size, data_format: DataFormat::from_config(config)?, draw })
+    }
+
+    /// The part of images with the channels last.
+    fn cropped(&self, context: &mut Context<'_>, images: NodeId) -> Result<NodeId> {
+        let sample = context.sample_shape(images);
+        let room = [0, 1].map(|axis| sample[axis].checked_sub(self.size[axis]));
+        let (training, graph) = (context.training, &mut *context.graph);
+        match (&self.draw, room) {
+            (Some(draw), [Some(down @ 1..), Some(right @ 1..)]) if training => {
+                self.somewhere(graph, draw, images, [down, right])
+            }
+            (None, [Some(down), Some(right)]) => {
+                let [rows, columns] = self.size;
+                graph.slice(images, &[Along::new(1, down / 2, rows), Along::new(2, right / 2, columns)])
+            }
+            _ => {
+                let middle = cut_to_shape(graph, images, self.size)?;
+                resized(graph, middle, self.size, Interpolation::Bilinear)
+            }
+        }
     }
 
     /// The part whose first pixel is one of all that leave room for it, the same for the whole batch.
@@ -105,7 +135,7 @@ impl Layer for Crop {
 
     fn config(&self) -> Value {
         let [height, width] = self.size;
-        let mut own = json!({ "height": height, "width": width, "data_format": "channels_last" });
+        let mut own = json!({ "height": height, "width": width, "data_format": self.data_format.name() });
         if let Some(draw) = &self.draw {
             draw.write(&mut own);
         }
@@ -113,27 +143,14 @@ impl Layer for Crop {
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        check_size(&self.place(), self.size)?;
-        let [_, _, channels] = image_shape(&self.place(), input)?;
-        Ok(vec![self.size[0], self.size[1], channels])
+        let place = self.place();
+        self.base.check(&place)?;
+        check_size(&place, self.size)?;
+        let [_, _, channels] = self.data_format.image(&place, input)?;
+        Ok(self.data_format.joined(&self.size, channels))
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let [height, width, _] = image_shape(&self.place(), &context.sample_shape(input))?;
-        let room = [height.checked_sub(self.size[0]), width.checked_sub(self.size[1])];
-        let (training, graph) = (context.training, &mut *context.graph);
-        match (&self.draw, room) {
-            (Some(draw), [Some(down @ 1..), Some(right @ 1..)]) if training => {
-                self.somewhere(graph, draw, input, [down, right])
-            }
-            (None, [Some(down), Some(right)]) => {
-                let [rows, columns] = self.size;
-                graph.slice(input, &[Along::new(1, down / 2, rows), Along::new(2, right / 2, columns)])
-            }
-            _ => {
-                let middle = cut_to_shape(graph, input, self.size)?;
-                resized(graph, middle, self.size, Interpolation::Bilinear)
-            }
-        }
+        self.data_format.around(context, input, |context, images| self.cropped(context, images))
     }
 }

@@ -1,11 +1,10 @@
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::graph::{Comparison, NodeId};
+use crate::graph::{Comparison, Graph, NodeId};
 use crate::layers::config::with_base;
 use crate::layers::draw::Draw;
-use crate::layers::spatial::image_shape;
-use crate::layers::{Base, Config, Context, Layer};
+use crate::layers::{Base, Config, Context, DataFormat, Layer};
 use crate::tensor::Shape;
 use crate::train::by_name;
 
@@ -45,6 +44,7 @@ impl TryFrom<&str> for FlipMode {
 pub struct RandomFlip {
     base: Base,
     mode: FlipMode,
+    data_format: DataFormat,
     draw: Draw,
 }
 
@@ -57,12 +57,21 @@ impl RandomFlip {
     {
         let mut base = Base::default();
         let mode = base.option(FlipMode::default(), mode);
-        Self { base, mode, draw: Draw::default() }
+        Self { base, mode, data_format: DataFormat::default(), draw: Draw::default() }
     }
 
     /// What is drawn follows from this number and the model's seed. Default: each layer draws by itself.
     pub fn seed(mut self, seed: u64) -> Self {
         self.draw.seed = Some(seed);
+        self
+    }
+
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
         self
     }
 
@@ -76,7 +85,25 @@ impl RandomFlip {
         let base = config.base()?;
         let mode = config.text("mode")?;
         let mode = mode.map_or(Ok(FlipMode::default()), |mode| mode.as_str().try_into());
-        Ok(Self { base, mode: config.placed(mode)?, draw: Draw::seeded(config)? })
+        let data_format = DataFormat::from_config(config)?;
+        Ok(Self { base, mode: config.placed(mode)?, data_format, draw: Draw::seeded(config)? })
+    }
+
+    /// Images with the channels last, every second turned around.
+    fn flipped(&self, graph: &mut Graph, images: NodeId) -> Result<NodeId> {
+        let draw = self.draw.uniform(graph, &Shape::batched(&[1, 1, 1]), 0);
+        let half = graph.constant(0.5);
+        let flips = graph.compare(Comparison::LessEqual, draw, half)?;
+        let axes: &[usize] = match self.mode {
+            FlipMode::Horizontal => &[2],
+            FlipMode::Vertical => &[1],
+            FlipMode::HorizontalAndVertical => &[2, 1],
+        };
+        let mut turned = images;
+        for &axis in axes {
+            turned = graph.reverse(turned, axis)?;
+        }
+        graph.select(flips, turned, images)
     }
 }
 
@@ -95,14 +122,14 @@ impl Layer for RandomFlip {
 
     fn config(&self) -> Value {
         let mode = MODES.iter().find(|(_, mode)| *mode == self.mode).map(|(name, _)| name);
-        let mut own = json!({ "mode": mode, "data_format": "channels_last" });
+        let mut own = json!({ "mode": mode, "data_format": self.data_format.name() });
         self.draw.write(&mut own);
         with_base(self, own)
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.base.check(&self.place())?;
-        image_shape(&self.place(), input)?;
+        self.data_format.image(&self.place(), input)?;
         Ok(input.to_vec())
     }
 
@@ -110,19 +137,6 @@ impl Layer for RandomFlip {
         if !context.training {
             return Ok(input);
         }
-        let graph = &mut *context.graph;
-        let draw = self.draw.uniform(graph, &Shape::batched(&[1, 1, 1]), 0);
-        let half = graph.constant(0.5);
-        let flips = graph.compare(Comparison::LessEqual, draw, half)?;
-        let axes: &[usize] = match self.mode {
-            FlipMode::Horizontal => &[2],
-            FlipMode::Vertical => &[1],
-            FlipMode::HorizontalAndVertical => &[2, 1],
-        };
-        let mut turned = input;
-        for &axis in axes {
-            turned = graph.reverse(turned, axis)?;
-        }
-        graph.select(flips, turned, input)
+        self.data_format.around(context, input, |context, images| self.flipped(context.graph, images))
     }
 }

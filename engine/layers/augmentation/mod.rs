@@ -15,7 +15,7 @@ mod transform;
 pub use crop::{CenterCrop, Crop, RandomCrop};
 pub use factor::Factor;
 pub use flip::{FlipMode, RandomFlip};
-pub use rescaling::Rescaling;
+pub use rescaling::{PerChannel, Rescaling};
 pub use resizing::Resizing;
 pub use sampling::FillMode;
 pub use tone::{RandomBrightness, RandomContrast, RandomTone};

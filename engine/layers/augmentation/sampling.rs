@@ -1,8 +1,9 @@
 //! Pixels of images read at places that are computed: between four of them, or at the nearest.
 
 use crate::error::{Error, Result};
-use crate::graph::{Binary, Comparison, Element, Graph, NodeId, Unary};
+use crate::graph::{Binary, Comparison, Element, Graph, NodeId};
 use crate::layers::Interpolation;
+use crate::layers::arithmetic::floor;
 use crate::tensor::{Dim, Shape};
 use crate::train::by_name;
 
@@ -42,7 +43,7 @@ impl FillMode {
     }
 }
 
-/// How pixels are read.
+/// How pixels are read: the nearest, or else between the four around.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sampling {
     pub interpolation: Interpolation,
@@ -96,7 +97,7 @@ impl Sampling {
                 let later = graph.add(places, half)?;
                 (vec![floor(graph, later)?], vec![None])
             }
-            Interpolation::Bilinear => {
+            _ => {
                 let before = floor(graph, places)?;
                 let after = graph.add(before, one)?;
                 let of_after = graph.subtract(places, before)?;
@@ -160,20 +161,6 @@ pub(super) fn grid(graph: &mut Graph, [height, width]: [usize; 2]) -> Result<[No
     let shape = Shape::fixed(&[1, height, width]);
     let (row, column) = (graph.iota(&shape, 1)?, graph.iota(&shape, 2)?);
     Ok([row, column].map(|numbers| graph.cast(numbers, Element::F32)))
-}
-
-/// ⌊x⌋ of numbers below 2³².
-pub(super) fn floor(graph: &mut Graph, x: NodeId) -> Result<NodeId> {
-    let zero = graph.constant(0.0);
-    let size = graph.unary(Unary::Abs, x);
-    let whole = graph.cast(size, Element::U32);
-    let down = graph.cast(whole, Element::F32);
-    // Below 0 the next whole number away from it, unless it is one.
-    let broken = graph.compare(Comparison::Less, down, size)?;
-    let up = graph.add(down, broken)?;
-    let below = graph.unary(Unary::Negate, up);
-    let positive = graph.compare(Comparison::GreaterEqual, x, zero)?;
-    graph.select(positive, down, below)
 }
 
 /// x − size · ⌊x / size⌋ of whole numbers.

@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::layers::config::with_base;
 use crate::layers::draw::Draw;
-use crate::layers::spatial::image_shape;
-use crate::layers::{Base, Config, Context, Layer};
+use crate::layers::{Base, Config, Context, DataFormat, Layer};
 
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +22,7 @@ pub struct RandomTone {
     kind: Kind,
     factor: Factor,
     range: [f64; 2],
+    data_format: DataFormat,
     draw: Draw,
 }
 
@@ -66,7 +66,14 @@ impl RandomContrast {
 impl RandomTone {
     fn of(kind: Kind, factor: Factor) -> Self {
         let factor = if kind == Kind::Contrast { factor.at_least(0.0) } else { factor };
-        Self { base: Base::default(), kind, factor, range: [0.0, 255.0], draw: Draw::default() }
+        Self {
+            base: Base::default(),
+            kind,
+            factor,
+            range: [0.0, 255.0],
+            data_format: DataFormat::default(),
+            draw: Draw::default(),
+        }
     }
 
     /// Between which values images lie. Default 0 and 255.
@@ -78,6 +85,15 @@ impl RandomTone {
     /// What is drawn follows from this number and the model's seed. Default: each layer draws by itself.
     pub fn seed(mut self, seed: u64) -> Self {
         self.draw.seed = Some(seed);
+        self
+    }
+
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
         self
     }
 
@@ -101,8 +117,8 @@ impl RandomTone {
         let (Some(low), Some(high)) = (low, high) else {
             return Err(config.wrong("value_range", &range, "a list of two numbers"));
         };
-        let draw = Draw::seeded(config)?;
-        Ok(Self { base, draw, ..Self::of(kind, factor).value_range(low, high) })
+        let (draw, data_format) = (Draw::seeded(config)?, DataFormat::from_config(config)?);
+        Ok(Self { base, draw, data_format, ..Self::of(kind, factor).value_range(low, high) })
     }
 
     /// The images before they are cut off to the range.
@@ -139,7 +155,8 @@ impl Layer for RandomTone {
 
     fn config(&self) -> Value {
         let (factor, range) = (self.factor.ends(), self.range);
-        let mut own = json!({ "factor": factor, "value_range": range, "data_format": "channels_last" });
+        let mut own =
+            json!({ "factor": factor, "value_range": range, "data_format": self.data_format.name() });
         self.draw.write(&mut own);
         with_base(self, own)
     }
@@ -152,7 +169,7 @@ impl Layer for RandomTone {
             let found = format!("{:?}", self.range);
             return Err(Error::argument(place, "value_range", found, "a number and a larger one"));
         }
-        image_shape(&place, input)?;
+        self.data_format.image(&place, input)?;
         Ok(input.to_vec())
     }
 
@@ -160,10 +177,12 @@ impl Layer for RandomTone {
         if !context.training {
             return Ok(input);
         }
-        let graph = &mut *context.graph;
-        let changed = self.changed(graph, input)?;
-        let [low, high] = self.range.map(|n| graph.constant(n as f32));
-        let raised = graph.binary(Binary::Maximum, changed, low)?;
-        graph.binary(Binary::Minimum, raised, high)
+        self.data_format.around(context, input, |context, images| {
+            let graph = &mut *context.graph;
+            let changed = self.changed(graph, images)?;
+            let [low, high] = self.range.map(|n| graph.constant(n as f32));
+            let raised = graph.binary(Binary::Maximum, changed, low)?;
+            graph.binary(Binary::Minimum, raised, high)
+        })
     }
 }

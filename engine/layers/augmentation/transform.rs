@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
 use super::factor::Factor;
-use super::sampling::{FillMode, Sampling, floor, grid};
+use super::sampling::{FillMode, Sampling, grid};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
+use crate::layers::arithmetic::turned;
 use crate::layers::config::with_base;
 use crate::layers::draw::Draw;
-use crate::layers::spatial::image_shape;
-use crate::layers::{Base, Config, Context, Interpolation, Layer};
+use crate::layers::{Base, Config, Context, DataFormat, Interpolation, Layer};
 use crate::tensor::Shape;
 
 /// What is done to an image, within which ranges.
@@ -28,6 +28,7 @@ pub struct RandomTransform {
     base: Base,
     motion: Motion,
     sampling: Sampling,
+    data_format: DataFormat,
     draw: Draw,
 }
 
@@ -88,7 +89,13 @@ impl RandomTransform {
     fn of(motion: Motion) -> Self {
         let sampling =
             Sampling { interpolation: Interpolation::Bilinear, fill: FillMode::Reflect, value: 0.0 };
-        Self { base: Base::default(), motion, sampling, draw: Draw::default() }
+        Self {
+            base: Base::default(),
+            motion,
+            sampling,
+            data_format: DataFormat::default(),
+            draw: Draw::default(),
+        }
     }
 
     /// Lets a [`RandomZoom`] draw another number for the width. Default: both are zoomed alike.
@@ -133,6 +140,15 @@ impl RandomTransform {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
+        self
+    }
+
     /// The layer's name. Default `random_rotation` and so on, then with `_1`, …
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -162,7 +178,8 @@ impl RandomTransform {
             interpolation: config.placed(interpolation)?,
             value: config.number_or("fill_value", 0.0)?,
         };
-        Ok(Self { base, motion, sampling, draw: Draw::seeded(config)? })
+        let data_format = DataFormat::from_config(config)?;
+        Ok(Self { base, motion, sampling, data_format, draw: Draw::seeded(config)? })
     }
 
     /// Where each pixel of images of `size` is read from: rows and columns `[B, height, width]`.
@@ -216,56 +233,6 @@ fn to_corner(graph: &mut Graph, [y, x]: [NodeId; 2], centre: [f32; 2]) -> Result
     Ok([graph.add(y, row)?, graph.add(x, column)?])
 }
 
-/// The terms of Taylor's series of (sin φ) / φ and cos φ in φ², up to where f32 ends for |φ| ≤ π/2.
-const SIN: [f64; 7] = [
-    1.0,
-    -1.0 / 6.0,
-    1.0 / 120.0,
-    -1.0 / 5040.0,
-    1.0 / 362_880.0,
-    -1.0 / 39_916_800.0,
-    1.0 / 6_227_020_800.0,
-];
-const COS: [f64; 8] = [
-    1.0,
-    -0.5,
-    1.0 / 24.0,
-    -1.0 / 720.0,
-    1.0 / 40_320.0,
-    -1.0 / 3_628_800.0,
-    1.0 / 479_001_600.0,
-    -1.0 / 87_178_291_200.0,
-];
-
-/// Sine and cosine of `turns` whole turns, from half the angle: shaders' own are good to eleven bits alone.
-fn turned(graph: &mut Graph, turns: NodeId) -> Result<[NodeId; 2]> {
-    // The nearest whole turn taken off, half the angle lies between −π/2 and π/2.
-    let half = graph.constant(0.5);
-    let later = graph.add(turns, half)?;
-    let whole = floor(graph, later)?;
-    let rest = graph.subtract(turns, whole)?;
-    let angle = graph.scale(rest, std::f32::consts::PI)?;
-    let square = graph.multiply(angle, angle)?;
-    let (ratio, cos) = (series(graph, &SIN, square)?, series(graph, &COS, square)?);
-    let sin = graph.multiply(ratio, angle)?;
-    let product = graph.multiply(sin, cos)?;
-    let whole_sin = graph.scale(product, 2.0)?;
-    let square = graph.multiply(sin, sin)?;
-    let twice = graph.scale(square, 2.0)?;
-    let one = graph.constant(1.0);
-    Ok([whole_sin, graph.subtract(one, twice)?])
-}
-
-/// Σ terms[i] · xⁱ
-fn series(graph: &mut Graph, terms: &[f64], x: NodeId) -> Result<NodeId> {
-    let mut sum = graph.constant(0.0);
-    for &term in terms.iter().rev() {
-        let (product, term) = (graph.multiply(sum, x)?, graph.constant(term as f32));
-        sum = graph.add(product, term)?;
-    }
-    Ok(sum)
-}
-
 impl Layer for RandomTransform {
     fn class_name(&self) -> &'static str {
         match self.motion {
@@ -288,7 +255,7 @@ impl Layer for RandomTransform {
             "fill_mode": self.sampling.fill.name(),
             "fill_value": self.sampling.value,
             "interpolation": self.sampling.interpolation.name(),
-            "data_format": "channels_last",
+            "data_format": self.data_format.name(),
         });
         match self.motion {
             Motion::Rotation(factor) => own["factor"] = factor.ends(),
@@ -321,7 +288,11 @@ impl Layer for RandomTransform {
                 width.map_or(Ok(()), |width| width.check(&place, "width_factor", [above, 1.0]))?;
             }
         }
-        image_shape(&place, input)?;
+        if !matches!(self.sampling.interpolation, Interpolation::Nearest | Interpolation::Bilinear) {
+            let found = self.sampling.interpolation.name();
+            return Err(Error::argument(place, "interpolation", found, "bilinear or nearest, as in Keras"));
+        }
+        self.data_format.image(&place, input)?;
         Ok(input.to_vec())
     }
 
@@ -329,8 +300,9 @@ impl Layer for RandomTransform {
         if !context.training {
             return Ok(input);
         }
-        let [height, width, _] = image_shape(&self.place(), &context.sample_shape(input))?;
+        let [height, width, _] = self.data_format.image(&self.place(), &context.sample_shape(input))?;
         let places = self.places(context.graph, [height, width])?;
-        self.sampling.read(context.graph, input, places)
+        self.data_format
+            .around(context, input, |context, images| self.sampling.read(context.graph, images, places))
     }
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::config::with_base;
 use super::kernel_options::KernelOptions;
-use super::spatial::{spatial_shape, window_counts};
-use super::{Base, Context, Layer, Padding, Sizes, Weight};
+use super::spatial::window_counts;
+use super::{Base, Context, DataFormat, Layer, Padding, Sizes, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Axis, NodeId};
 use crate::train::regularizers::Regularizer;
@@ -174,6 +174,7 @@ pub struct Convolution {
     padding: Padding,
     dilation: Sizes,
     groups: usize,
+    data_format: DataFormat,
     /// Pixels more at the end of a transposed convolution's output.
     output_padding: Option<Sizes>,
     kernel: KernelOptions,
@@ -261,18 +262,18 @@ impl Layer for Convolution {
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let place = self.place();
-        let (sizes, channels) = spatial_shape(&place, input, self.rank)?;
+        let (sizes, channels) = self.data_format.parted(&place, input, self.rank)?;
         self.check(&place, channels)?;
-        let mut shape = match self.form {
+        let sizes = match self.form {
             Form::Transposed => self.transposed_sizes(&place, sizes)?,
             _ => window_counts(&place, input, sizes, &self.axes(sizes))?,
         };
-        shape.push(self.outputs(channels));
+        let shape = self.data_format.joined(&sizes, self.outputs(channels));
         self.kernel.activation.output_shape(&place, &shape)
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
-        let channels = input.last().copied().unwrap_or(1);
+        let channels = self.data_format.channels(input);
         self.kernel.weights(&self.kernel_shape(channels), self.outputs(channels))
     }
 
@@ -281,7 +282,11 @@ impl Layer for Convolution {
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let sums = self.sums(context, input)?;
-        self.kernel.finish(context, sums)
+        let sums = self.data_format.around(context, input, |context, images| {
+            let sums = self.sums(context, images)?;
+            self.kernel.biased(context, sums)
+        })?;
+        // Softmax is along the last axis, wherever the channels lie, as in Keras.
+        context.activate(self.kernel.activation, sums)
     }
 }

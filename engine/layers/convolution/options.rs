@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::layers::config::merged;
 use crate::layers::kernel_options::KernelOptions;
 use crate::layers::weight_options::{DEPTHWISE, KERNEL, Keys};
-use crate::layers::{ActivationFunction, Base, Config, Layer, Padding, Sizes};
+use crate::layers::{ActivationFunction, Base, Config, DataFormat, Layer, Padding, Sizes};
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
@@ -24,6 +24,7 @@ impl Convolution {
             padding: Padding::Valid,
             dilation: 1.into(),
             groups: 1,
+            data_format: DataFormat::default(),
             output_padding: None,
             kernel: KernelOptions::default(),
         }
@@ -155,6 +156,15 @@ impl Convolution {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
+        self
+    }
+
     /// The layer's name. Default `conv2d`, `conv2d_1`, … after the class
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -187,7 +197,7 @@ impl Convolution {
             "strides": self.strides.config(self.rank),
             "padding": self.padding.name(),
             "dilation_rate": self.dilation.config(self.rank),
-            "data_format": "channels_last",
+            "data_format": self.data_format.name(),
         });
         let others = match self.form {
             Form::Plain => json!({ "filters": self.filters, "groups": self.groups }),
@@ -214,6 +224,7 @@ impl Convolution {
         layer.strides = config.spatial("strides")?.unwrap_or(1.into());
         layer.dilation = config.spatial("dilation_rate")?.unwrap_or(1.into());
         layer.padding = config.padding()?;
+        layer.data_format = DataFormat::from_config(config)?;
         if form == Form::Plain {
             layer.groups = config.count_or_none("groups")?.unwrap_or(1);
         }

@@ -6,7 +6,7 @@ use crate::graph::NodeId;
 use crate::layers::config::{merged, with_base};
 use crate::layers::kernel_options::KernelOptions;
 use crate::layers::weight_options::{DEPTHWISE, POINTWISE, WeightOptions};
-use crate::layers::{ActivationFunction, Base, Config, Context, Layer, Padding, Sizes, Weight};
+use crate::layers::{ActivationFunction, Base, Config, Context, DataFormat, Layer, Padding, Sizes, Weight};
 use crate::train::constraints::Constraint;
 use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
@@ -159,6 +159,16 @@ impl SeparableConvolution {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        let format = self.base.option(self.depthwise.data_format, format);
+        (self.depthwise.data_format, self.pointwise.data_format) = (format, format);
+        self
+    }
+
     /// The layer's name. Default `separable_conv2d`, `separable_conv2d_1`, …
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -179,6 +189,8 @@ impl SeparableConvolution {
         layer.depthwise.strides = config.spatial("strides")?.unwrap_or(1.into());
         layer.depthwise.dilation = config.spatial("dilation_rate")?.unwrap_or(1.into());
         layer.depthwise.padding = config.padding()?;
+        let format = DataFormat::from_config(config)?;
+        (layer.depthwise.data_format, layer.pointwise.data_format) = (format, format);
         layer.depthwise.filters = config.count_or_none("depth_multiplier")?.unwrap_or(1);
         layer.pointwise.kernel = KernelOptions::from_config(config, &POINTWISE)?;
         let start = layer.depthwise.kernel.kernel.initializer;
@@ -219,7 +231,7 @@ impl Layer for SeparableConvolution {
             "padding": depthwise.padding.name(),
             "dilation_rate": depthwise.dilation.config(rank),
             "depth_multiplier": depthwise.filters,
-            "data_format": "channels_last",
+            "data_format": depthwise.data_format.name(),
         });
         let kernel = depthwise.kernel.kernel.config(&DEPTHWISE);
         with_base(self, merged(merged(own, kernel), self.pointwise.kernel.config(&POINTWISE)))
@@ -231,10 +243,10 @@ impl Layer for SeparableConvolution {
     }
 
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
-        let channels = input.last().copied().unwrap_or(1);
-        let between = vec![1; self.depthwise.rank];
-        let between = [between, vec![self.depthwise.outputs(channels)]].concat();
-        let mut weights = self.depthwise.weights(input);
+        let (depthwise, format) = (&self.depthwise, self.depthwise.data_format);
+        let channels = depthwise.outputs(format.channels(input));
+        let between = format.joined(&vec![1; depthwise.rank], channels);
+        let mut weights = depthwise.weights(input);
         weights.extend(self.pointwise.weights(&between));
         for (weight, name) in weights.iter_mut().zip(["depthwise_kernel", "pointwise_kernel"]) {
             weight.name = name;

@@ -1,10 +1,9 @@
 use serde_json::{Value, json};
 
 use super::super::config::with_base;
-use super::super::spatial::spatial_shape;
-use super::super::{Base, Config, Context, Layer};
+use super::super::{Base, Config, Context, DataFormat, Layer};
 use super::Kind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Reduction};
 use crate::tensor::{Dim, Shape};
 
@@ -117,16 +116,26 @@ pub struct GlobalPooling {
     kind: Kind,
     rank: usize,
     keepdims: bool,
+    data_format: DataFormat,
 }
 
 impl GlobalPooling {
     fn new(kind: Kind, rank: usize) -> Self {
-        Self { base: Base::default(), kind, rank, keepdims: false }
+        Self { base: Base::default(), kind, rank, keepdims: false, data_format: DataFormat::default() }
     }
 
     /// Whether the spatial axes stay, with size 1. Default false.
     pub fn keepdims(mut self, keepdims: bool) -> Self {
         self.keepdims = keepdims;
+        self
+    }
+
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
         self
     }
 
@@ -141,8 +150,8 @@ impl GlobalPooling {
         let rank =
             CLASSES.iter().position(|(max, average)| [max, average].contains(&&class)).unwrap_or(1) + 1;
         let base = config.base()?;
-        config.only("data_format", &[json!("channels_last")])?;
-        Ok(Self { base, keepdims: config.flag("keepdims", false)?, ..Self::new(kind, rank) })
+        let data_format = DataFormat::from_config(config)?;
+        Ok(Self { base, keepdims: config.flag("keepdims", false)?, data_format, ..Self::new(kind, rank) })
     }
 }
 
@@ -168,27 +177,29 @@ impl Layer for GlobalPooling {
     }
 
     fn config(&self) -> Value {
-        with_base(self, json!({ "keepdims": self.keepdims, "data_format": "channels_last" }))
+        with_base(self, json!({ "keepdims": self.keepdims, "data_format": self.data_format.name() }))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let (sizes, channels) = spatial_shape(&self.place(), input, self.rank)?;
+        let place = self.place();
+        self.base.check(&place)?;
+        let (sizes, channels) = self.data_format.parted(&place, input, self.rank)?;
         let ones = if self.keepdims { sizes.len() } else { 0 };
-        Ok([vec![1; ones], vec![channels]].concat())
+        Ok(self.data_format.joined(&vec![1; ones], channels))
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
         let shape = self.output_shape(&context.sample_shape(input))?;
-        if let (Kind::Average, Some(mask)) = (self.kind, context.mask(input).filter(|_| self.rank == 1)) {
-            let mean = masked_mean(context.graph, input, mask)?;
-            return context.graph.reshape(mean, &Shape::batched(&shape));
-        }
+        let mask = context.mask(input).filter(|_| self.rank == 1);
         let axes: Vec<usize> = (1..=self.rank).collect();
         let graph = &mut *context.graph;
-        let joined = match self.kind {
-            Kind::Max => graph.reduce(Reduction::Max, input, &axes)?,
-            Kind::Average => graph.mean(input, &axes)?,
+        let images = self.data_format.last(graph, input)?;
+        let joined = match (self.kind, mask) {
+            (Kind::Max, _) => graph.reduce(Reduction::Max, images, &axes)?,
+            (Kind::Average, None) => graph.mean(images, &axes)?,
+            (Kind::Average, Some(mask)) => masked_mean(graph, images, mask)?,
         };
+        // Of axes of one pixel each it does not matter where the channels lie.
         graph.reshape(joined, &Shape::batched(&shape))
     }
 }

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::super::config::with_base;
-use super::super::spatial::{spatial_shape, window, window_counts};
-use super::super::{Base, Config, Context, Layer, Padding, Sizes};
+use super::super::spatial::{window, window_counts};
+use super::super::{Base, Config, Context, DataFormat, Layer, Padding, Sizes};
 use super::Kind;
 use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Window};
@@ -120,11 +120,20 @@ pub struct Pooling {
     /// Pixels from one window to the next; side by side if not given.
     strides: Option<Sizes>,
     padding: Padding,
+    data_format: DataFormat,
 }
 
 impl Pooling {
     fn new(kind: Kind, rank: usize, size: Sizes) -> Self {
-        Self { base: Base::default(), kind, rank, size, strides: None, padding: Padding::Valid }
+        Self {
+            base: Base::default(),
+            kind,
+            rank,
+            size,
+            strides: None,
+            padding: Padding::Valid,
+            data_format: DataFormat::default(),
+        }
     }
 
     /// Pixels from one window to the next. Default the pool size.
@@ -142,6 +151,15 @@ impl Pooling {
         self
     }
 
+    /// Where the channels lie, as [`DataFormat`] or by name: `channels_last` or `channels_first`. Default `channels_last`.
+    pub fn data_format<D>(mut self, format: D) -> Self
+    where
+        D: TryInto<DataFormat, Error: Into<Error>>,
+    {
+        self.data_format = self.base.option(self.data_format, format);
+        self
+    }
+
     /// The layer's name. Default `max_pooling2d`, `max_pooling2d_1`, …
     pub fn name(mut self, name: &str) -> Self {
         self.base.set_name(name);
@@ -155,7 +173,8 @@ impl Pooling {
         let base = config.base()?;
         let size = config.spatial("pool_size")?.unwrap_or(2.into());
         let strides = config.spatial("strides")?;
-        Ok(Self { base, strides, padding: config.padding()?, ..Self::new(kind, rank, size) })
+        let data_format = DataFormat::from_config(config)?;
+        Ok(Self { base, strides, padding: config.padding()?, data_format, ..Self::new(kind, rank, size) })
     }
 
     fn strides_given(&self) -> &Sizes {
@@ -166,6 +185,30 @@ impl Pooling {
         let (windows, strides) = (self.size.of_rank(self.rank), self.strides_given().of_rank(self.rank));
         let axes = sizes.iter().zip(windows.iter().zip(strides));
         axes.map(|(&length, (&size, stride))| self.padding.axis(length, size, stride, 1)).collect()
+    }
+
+    /// Pools images, time series or volumes with the channels last. Three axes are pooled in two passes: over height and
+    /// width, then over the depth.
+    fn pooled(&self, graph: &mut Graph, input: NodeId) -> Result<NodeId> {
+        let sample: Vec<usize> = graph.shape(input).0[1..].iter().map(|d| d.factor).collect();
+        let axes = self.axes(&sample[..self.rank]);
+        let depth = if self.rank == 3 { sample[0] } else { 1 };
+        let [height, width] =
+            if self.rank == 1 { [1, sample[0]] } else { [sample[self.rank - 2], sample[self.rank - 1]] };
+        let channels = Dim::fixed(sample[self.rank]);
+        let [planes, height, width] =
+            [Dim { factor: depth, batch: true }, Dim::fixed(height), Dim::fixed(width)];
+        let images = graph.reshape(input, &Shape(vec![planes, height, width, channels]))?;
+        let mut pooled = self.pool(graph, images, window(&axes))?;
+        if self.rank == 3 {
+            let pixels = Dim::fixed(graph.shape(pooled).count().factor / depth);
+            let [one, depth] = [Dim::fixed(1), Dim::fixed(depth)];
+            let columns = graph.reshape(pooled, &Shape(vec![Dim::batch(1), one, depth, pixels]))?;
+            pooled = self.pool(graph, columns, window(&axes[..1]))?;
+        }
+        let counts = window_counts("pooling", &sample, &sample[..self.rank], &axes)?;
+        let output = DataFormat::ChannelsLast.joined(&counts, sample[self.rank]);
+        graph.reshape(pooled, &Shape::batched(&output))
     }
 
     fn pool(&self, graph: &mut Graph, images: NodeId, window: Window) -> Result<NodeId> {
@@ -206,7 +249,7 @@ impl Layer for Pooling {
             "pool_size": self.size.config(self.rank),
             "strides": self.strides_given().config(self.rank),
             "padding": self.padding.name(),
-            "data_format": "channels_last",
+            "data_format": self.data_format.name(),
         });
         with_base(self, own)
     }
@@ -219,32 +262,12 @@ impl Layer for Pooling {
         if self.padding == Padding::Causal {
             return Err(Error::argument(place, "padding", "causal", "valid or same"));
         }
-        let (sizes, channels) = spatial_shape(&place, input, self.rank)?;
-        let mut shape = window_counts(&place, input, sizes, &self.axes(sizes))?;
-        shape.push(channels);
-        Ok(shape)
+        let (sizes, channels) = self.data_format.parted(&place, input, self.rank)?;
+        let counts = window_counts(&place, input, sizes, &self.axes(sizes))?;
+        Ok(self.data_format.joined(&counts, channels))
     }
 
-    /// Three axes are pooled in two passes: over height and width, then over the depth.
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {
-        let sample = context.sample_shape(input);
-        let output = self.output_shape(&sample)?;
-        let axes = self.axes(&sample[..self.rank]);
-        let graph = &mut *context.graph;
-        let depth = if self.rank == 3 { sample[0] } else { 1 };
-        let [height, width] =
-            if self.rank == 1 { [1, sample[0]] } else { [sample[self.rank - 2], sample[self.rank - 1]] };
-        let channels = Dim::fixed(sample[self.rank]);
-        let [planes, height, width] =
-            [Dim { factor: depth, batch: true }, Dim::fixed(height), Dim::fixed(width)];
-        let images = graph.reshape(input, &Shape(vec![planes, height, width, channels]))?;
-        let mut pooled = self.pool(graph, images, window(&axes))?;
-        if self.rank == 3 {
-            let pixels = Dim::fixed(graph.shape(pooled).count().factor / depth);
-            let [one, depth] = [Dim::fixed(1), Dim::fixed(depth)];
-            let columns = graph.reshape(pooled, &Shape(vec![Dim::batch(1), one, depth, pixels]))?;
-            pooled = self.pool(graph, columns, window(&axes[..1]))?;
-        }
-        graph.reshape(pooled, &Shape::batched(&output))
+        self.data_format.around(context, input, |context, x| self.pooled(context.graph, x))
     }
 }
