@@ -74,6 +74,8 @@ const QUADS: u32 = (SOURCE_CHANNELS + 3u) / 4u;
 const STEPS: u32 = KERNEL_H * (KERNEL_W / TAPS) * QUADS;
 const STEPS_A_BLOCK: u32 = 512u / (TAPS * 4u);
 
+const MANY_BLOCKS: bool = STEPS > STEPS_A_BLOCK;
+// The sums of the blocks before: no second set fits into registers.
 var<workgroup> totals: array<vec4<f32>, PIXELS * COLUMNS4 * THREADS>;
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
@@ -129,20 +131,17 @@ fn weights(tap: vec2<u32>, source: u32, channel: u32) -> mat4x4<f32> {
     return w;
 }
 
-fn store(index: u32, channel: u32, values: vec4<f32>) {
-    for (var c = channel; c < channel + 4u; c++) {
-        if (RESULT_RAGGED && c >= RESULT_CHANNELS) { return; }
-        let stored = epilogue(index + c, values[c - channel]);
-        if (STORE_RESULT) { result[index + c] = stored; }
-    }
+fn store_element(index: u32, channel: u32, value: f32) {
+    if (RESULT_RAGGED && channel >= RESULT_CHANNELS) { return; }
+    let stored = epilogue(index + channel, value);
+    if (STORE_RESULT) { result[index + channel] = stored; }
 }
 
-// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
-fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
-    var total = sum;
-    if (!first) { total += totals[at]; }
-    if (!last) { totals[at] = total; }
-    return total;
+fn store(index: u32, channel: u32, values: vec4<f32>) {
+    store_element(index, channel, values.x);
+    store_element(index, channel + 1u, values.y);
+    store_element(index, channel + 2u, values.z);
+    store_element(index, channel + 3u, values.w);
 }
 
 @compute @workgroup_size(THREADS)
@@ -186,7 +185,9 @@ fn main(
         }
         for (var p = 0u; p < PIXELS; p++) {
             for (var c = 0u; c < COLUMNS4; c++) {
-                sums[p][c] = carry((p * COLUMNS4 + c) * THREADS + local, sums[p][c], block == 0u, stop == STEPS);
+                let at = (p * COLUMNS4 + c) * THREADS + local;
+                if (MANY_BLOCKS && block > 0u) { sums[p][c] += totals[at]; }
+                if (MANY_BLOCKS && stop < STEPS) { totals[at] = sums[p][c]; }
             }
         }
     }
