@@ -271,6 +271,36 @@ fn stream(spec: &Value) -> u32 {
     count(&spec["stream"]) as u32
 }
 
+/// Whether every option of the config `written` is what Keras's own config `keras` says, floats to single precision. A name
+/// alone stands for the defaults.
+pub fn same_options(written: &Value, keras: &Value) -> Result<(), String> {
+    let Some(options) = written["config"].as_object() else { return Ok(()) };
+    let plain = |value: &Value| value.pointer("/config/value").unwrap_or(value).clone();
+    // Keras has two names for a mean and two for none, and counts its objects.
+    for (key, value) in options.iter().filter(|(key, _)| !["reduction", "name"].contains(&key.as_str())) {
+        let expected = plain(&keras["config"][key]);
+        if !alike(value, &expected) {
+            return Err(format!("{key} is {value}, Keras {expected}"));
+        }
+    }
+    Ok(())
+}
+
+fn alike(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            (a - b).abs() <= 1e-6 * b.abs()
+        }
+        // One number may stand for a list of it.
+        (Value::Array(list), one @ Value::Number(_)) | (one @ Value::Number(_), Value::Array(list)) => {
+            matches!(list.as_slice(), [only] if alike(only, one))
+        }
+        _ => a == b,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,35 +367,5 @@ mod tests {
         assert_eq!(golden.batch(33), 1056..1080);
         assert_eq!(golden.batch(34), 0..32);
         assert_eq!(golden.images().len(), 1080 * 64 * 64 * 3);
-    }
-}
-
-/// Whether every option of the config `written` is what Keras's own config `keras` says, floats to single precision. A name
-/// alone stands for the defaults.
-pub fn same_options(written: &Value, keras: &Value) -> Result<(), String> {
-    let Some(options) = written["config"].as_object() else { return Ok(()) };
-    let plain = |value: &Value| value.pointer("/config/value").unwrap_or(value).clone();
-    // Keras has two names for a mean and two for none, and counts its objects.
-    for (key, value) in options.iter().filter(|(key, _)| !["reduction", "name"].contains(&key.as_str())) {
-        let expected = plain(&keras["config"][key]);
-        if !alike(value, &expected) {
-            return Err(format!("{key} is {value}, Keras {expected}"));
-        }
-    }
-    Ok(())
-}
-
-fn alike(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
-        (Value::Number(a), Value::Number(b)) => {
-            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
-            (a - b).abs() <= 1e-6 * b.abs()
-        }
-        // One number may stand for a list of it.
-        (Value::Array(list), one @ Value::Number(_)) | (one @ Value::Number(_), Value::Array(list)) => {
-            matches!(list.as_slice(), [only] if alike(only, one))
-        }
-        _ => a == b,
     }
 }
