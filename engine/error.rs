@@ -107,6 +107,13 @@ impl Error {
         Self::Argument { place: place.into(), argument: argument.into(), found, expected: expected.into() }
     }
 
+    /// That `path` is of a kind that this build does not read or write.
+    #[cfg(not(all(feature = "csv", feature = "hdf5", feature = "images")))]
+    pub(crate) fn lacking(path: &Path, feature: &str) -> Self {
+        let remedy = format!("build gradus with the feature `{feature}`");
+        Self::file(path, "is of a kind that this build neither reads nor writes", remedy)
+    }
+
     /// The same of an argument at `place`; any other error as it is.
     pub(crate) fn at(self, place: &str) -> Self {
         match self {

@@ -32,6 +32,19 @@
 //! | [`stream`] | samples read from disk while the device computes |
 //! | [`graph`] | operations, shapes, differentiation |
 //!
+//! Features; `default` has all but `inference`, `web` and `ndarray`:
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `inference` | `cpu` and `native`: all that a program needs that loads a model and predicts |
+//! | `cpu` | the fast CPU path |
+//! | `native`, `web` | GPU drivers of the system; those of a browser |
+//! | `hdf5` | HDF5 data sets, `.keras` and `.h5` files |
+//! | `csv`, `images` | tables; PNG and JPEG files as data |
+//! | `plots`, `progress`, `interrupt` | pictures and `report.html`; progress bars; Ctrl-C |
+//! | `ndarray` | arrays of that crate as tensors, and back |
+//! | `cli` | the program `gradus`, with all that it needs |
+//!
 //! What happens is told to whoever subscribes by the crate [`tracing`]:
 //!
 //! | level | event | fields |
@@ -79,10 +92,9 @@ pub use model::RunReport;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::callbacks::TensorBoard;
 pub use model::callbacks::{
-    CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN,
+    CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau,
+    SaveFreq, TerminateOnNaN,
 };
-#[cfg(feature = "hdf5")]
-pub use model::callbacks::{ModelCheckpoint, SaveFreq};
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::search;
 pub use model::{

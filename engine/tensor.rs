@@ -151,7 +151,10 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of `shape` over `values`, which must have as many elements.
+    /// A tensor of `shape` over `values`: one for each element, row-major, the last axis changing fastest. `[]` is a scalar.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are more or fewer values than elements.
     pub fn new(shape: &[usize], values: Values) -> Result<Self> {
         let expected: usize = shape.iter().product();
         if values.len() != expected {
@@ -166,17 +169,44 @@ impl Tensor {
         Ok(Self { shape: shape.to_vec(), values })
     }
 
-    /// A tensor of 32-bit floats.
+    /// A tensor of 32-bit floats, as [`Tensor::new`] makes it.
+    ///
+    /// ```
+    /// use gradus::Tensor;
+    /// // Two samples of three features.
+    /// let x = Tensor::f32(&[2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// assert_eq!((x.rows(), x.row_len()), (2, 3));
+    /// assert!(Tensor::f32(&[2, 3], vec![1.0]).is_err());
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tensor::new`].
     pub fn f32(shape: &[usize], values: Vec<f32>) -> Result<Self> {
         Self::new(shape, Values::F32(values))
     }
 
-    /// A tensor of class labels.
+    /// A tensor of class labels, counted from 0, as sparse losses and [`one_hot`](crate::data::one_hot) take them.
+    ///
+    /// # Errors
+    /// As [`Tensor::new`].
     pub fn u32(shape: &[usize], values: Vec<u32>) -> Result<Self> {
         Self::new(shape, Values::U32(values))
     }
 
-    /// A tensor of bytes, each worth its own value until [`Tensor::scaled`] says otherwise.
+    /// A tensor of bytes, each worth its own value, 0 to 255, until [`Tensor::scaled`] says otherwise. They take a quarter of
+    /// the memory of floats, on the device too.
+    ///
+    /// ```
+    /// use gradus::Tensor;
+    /// // One grey image of 1x2 pixels, from black to white.
+    /// let image = Tensor::u8(&[1, 1, 2, 1], vec![0, 255])?.scaled(1.0 / 255.0);
+    /// assert_eq!(image.to_f32(), [0.0, 1.0]);
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tensor::new`].
     pub fn u8(shape: &[usize], bytes: Vec<u8>) -> Result<Self> {
         Self::new(shape, Values::U8 { bytes, scale: 1.0 })
     }
@@ -221,7 +251,10 @@ impl Tensor {
         }
     }
 
-    /// The rows `range`, copied.
+    /// The rows `range`, copied: `[range.len(), …]`, which may be none.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the range ends before it starts, or beyond the last row.
     pub fn slice_rows(&self, range: std::ops::Range<usize>) -> Result<Self> {
         if range.start > range.end || range.end > self.rows() {
             let expected = format!("a range within 0..{}", self.rows());
@@ -240,10 +273,10 @@ impl Tensor {
         Self::new(&shape, values)
     }
 
-    /// The rows `numbers`, copied in that order.
+    /// The rows `numbers`, counted from 0, copied in that order: `[numbers.len(), …]`. A row may be taken more than once.
     ///
     /// # Errors
-    /// If there is no such row.
+    /// [`Error::Argument`] if there is no such row.
     pub fn select_rows(&self, numbers: &[usize]) -> Result<Self> {
         if let Some(&number) = numbers.iter().find(|&&number| number >= self.rows()) {
             let expected = format!("less than {}, the number of rows", self.rows());
@@ -261,10 +294,11 @@ impl Tensor {
         Self::new(&shape, values)
     }
 
-    /// The rows of all `parts`, one after the other.
+    /// The rows of all `parts`, one after the other: `[sum of rows, …]`.
     ///
     /// # Errors
-    /// If there are none, or they differ in the shape of a row or in how they are stored.
+    /// [`Error::Argument`] if there are no parts or they differ in how they are stored (floats, labels, bytes, their scale),
+    /// [`Error::Shape`] if they differ in the shape of a row.
     pub fn concat_rows(parts: &[Self]) -> Result<Self> {
         let place = "Tensor::concat_rows";
         let Some((first, others)) = parts.split_first() else {

@@ -99,6 +99,9 @@ impl Engine {
     }
 
     /// Makes the variables of a model, filled with zeros. Those that exist with the same size keep their values.
+    ///
+    /// # Errors
+    /// None here: memory that is lacking shows when a program is loaded. A GPU may refuse.
     pub fn set_variables(&mut self, variables: &[Variable]) -> Result<()> {
         self.variables.truncate(variables.len());
         for (i, variable) in variables.iter().enumerate() {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::data::{read_csv, read_idx};
+#[cfg(feature = "csv")]
+use crate::data::read_csv;
+use crate::data::read_idx;
 use crate::error::{Error, Result};
 use crate::formats::{npy, npz};
 use crate::tensor::Tensor;
@@ -93,6 +95,11 @@ fn extension(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
+#[cfg(not(feature = "csv"))]
+fn read_csv(path: &Path) -> Result<Tensor> {
+    Err(Error::lacking(path, "csv"))
+}
+
 #[cfg(feature = "hdf5")]
 fn read_dataset(path: &Path, name: &str) -> Result<Tensor> {
     crate::formats::hdf5::File::open(path)?.dataset(name)
@@ -100,7 +107,7 @@ fn read_dataset(path: &Path, name: &str) -> Result<Tensor> {
 
 #[cfg(not(feature = "hdf5"))]
 fn read_dataset(path: &Path, _: &str) -> Result<Tensor> {
-    Err(lacking(path, "hdf5"))
+    Err(Error::lacking(path, "hdf5"))
 }
 
 #[cfg(feature = "images")]
@@ -117,18 +124,12 @@ fn read_folder(path: &Path) -> Result<Tensor> {
 
 #[cfg(not(feature = "images"))]
 fn read_picture(path: &Path) -> Result<Tensor> {
-    Err(lacking(path, "images"))
+    Err(Error::lacking(path, "images"))
 }
 
 #[cfg(not(feature = "images"))]
 fn read_folder(path: &Path) -> Result<Tensor> {
-    Err(lacking(path, "images"))
-}
-
-#[cfg(not(all(feature = "hdf5", feature = "images")))]
-fn lacking(path: &Path, feature: &str) -> Error {
-    let remedy = format!("build gradus with the feature `{feature}`");
-    Error::file(path, "is of a kind that this build does not read", remedy)
+    Err(Error::lacking(path, "images"))
 }
 
 #[cfg(test)]
@@ -136,6 +137,7 @@ mod tests {
     use super::*;
     use crate::formats::write_file;
 
+    #[cfg(feature = "csv")]
     #[test]
     fn each_kind_of_file_is_told_by_its_name() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;

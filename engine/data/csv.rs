@@ -9,7 +9,16 @@ use crate::formats::read_file;
 use crate::tensor::Tensor;
 
 /// Reads a table of numbers: `[rows, columns]`, separated by commas. A first row that is not all numbers is a
-/// header and left out. A single column of whole numbers from 0 on becomes `u32` labels, all else `f32`.
+/// header and left out. A single column of whole numbers from 0 on becomes `u32` labels, all else `f32`. For columns by
+/// name, and labels beside features, there is [`Table`](crate::data::Table).
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("x.csv");
+/// std::fs::write(&path, "length,width\n5.1,3.5\n6.3,3.3\n4.9,3.0\n").unwrap();
+/// assert_eq!(gradus::data::read_csv(&path)?.shape(), [3, 2]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::File`] with row and column if a cell is no number, if rows differ in length, or if there are none.

@@ -16,7 +16,8 @@ use crate::tensor::{Tensor, Values};
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const DAMAGED: &str = "the file is damaged or no IDX file: copy or download it again";
 
-/// Reads an IDX file, gzipped or not: bytes stay bytes, other integers become labels, `f64` is rounded to `f32`.
+/// Reads an IDX file, gzipped or not, in the shape that it says, such as `[60000, 28, 28]`: bytes stay bytes, other integers
+/// become labels, `f64` is rounded to `f32`.
 ///
 /// # Errors
 /// [`Error::File`] if it is missing, is no IDX file, is shorter or longer than it says, or holds an integer
@@ -34,6 +35,9 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Tensor> {
 /// assert_eq!(labels, gradus::Tensor::u8(&[3], vec![7, 8, 9])?);
 /// # Ok::<(), gradus::Error>(())
 /// ```
+///
+/// # Errors
+/// As [`read_idx`].
 pub fn parse_idx(name: impl AsRef<Path>, file: &[u8]) -> Result<Tensor> {
     let parsed = match file.starts_with(&GZIP) {
         true => parse(GzDecoder::new(file), most_unpacked(file.len())),

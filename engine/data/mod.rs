@@ -3,6 +3,7 @@
 mod arrays;
 mod check;
 mod class_weights;
+#[cfg(feature = "csv")]
 mod csv;
 mod dataset;
 mod fashion_mnist;
@@ -20,12 +21,14 @@ mod resize;
 mod signs;
 mod split;
 mod standard_scaler;
+#[cfg(feature = "csv")]
 mod table;
 mod time_series;
 
 pub use arrays::read_array;
 pub use check::{check_finite, check_labels};
 pub use class_weights::class_weights;
+#[cfg(feature = "csv")]
 pub use csv::read_csv;
 pub use dataset::Dataset;
 pub use fashion_mnist::{FashionMnist, load_fashion_mnist};
@@ -42,5 +45,6 @@ pub use signs::{Signs, load_signs};
 pub(crate) use split::split_row;
 pub use split::{Split, split};
 pub use standard_scaler::StandardScaler;
+#[cfg(feature = "csv")]
 pub use table::Table;
 pub use time_series::TimeSeries;

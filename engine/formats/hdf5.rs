@@ -21,6 +21,22 @@ const DAMAGED: &str = "the file is damaged or was cut short: copy or download it
 
 /// An open HDF5 file, read on demand.
 ///
+/// ```
+/// use gradus::Tensor;
+/// use gradus::formats::hdf5::{File, Group, Storage};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("data.h5");
+/// let mut root = Group::default();
+/// let images = Tensor::u8(&[2, 64, 64, 3], vec![0; 2 * 64 * 64 * 3])?;
+/// root.insert("train_set_x", images, Storage::Gzip { rows: 1 })?;
+/// root.write(&path)?;
+///
+/// let file = File::open(&path)?;
+/// assert_eq!(file.names("")?, ["train_set_x"]);
+/// assert_eq!(file.dataset("train_set_x")?.shape(), [2, 64, 64, 3]);
+/// # Ok::<(), gradus::Error>(())
+/// ```
+///
 /// What is read of one file takes no more than ten times its size plus 64 MiB: all its data sets together may declare four
 /// times its size plus 16 MiB, and each takes up to two and a half times what it declares while it is read. Compressed
 /// files that legally unpack to more are read if the environment variable `GRADUS_MOST_UNPACKED` names twice as many bytes.
@@ -71,7 +87,7 @@ impl File {
         &self.path
     }
 
-    /// The dataset `name`, such as `train_set_x` or `conv2d/conv2d/kernel:0`, whole.
+    /// The dataset `name`, such as `train_set_x` or `conv2d/conv2d/kernel:0`, whole and in the shape that it has there.
     ///
     /// Bytes stay bytes; other integers become `u32` labels; `f64` is rounded to `f32`.
     ///
@@ -168,6 +184,9 @@ impl File {
     }
 
     /// The names of the datasets and groups in `group`, sorted. The root is "".
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is no such group (the names that are there are listed), or the file is damaged.
     pub fn names(&self, group: &str) -> Result<Vec<String>> {
         let damaged = |error: ::hdf5::Error| self.damaged(group, &error);
         let group = self.group(group)?;
@@ -331,7 +350,10 @@ impl Group {
         self.attributes.push((name.into(), value));
     }
 
-    /// The group at `path` below this one, made if it is not there.
+    /// The group at `path` below this one, such as `layers/dense/vars`, made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a part of `path` is empty, or an array has that name already.
     pub fn group(&mut self, path: &str) -> Result<&mut Self> {
         let mut group = self;
         for name in path.split('/') {
@@ -347,6 +369,9 @@ impl Group {
 
     /// Puts an array at `path`, making the groups on the way. Labels are stored as `i64`, as NumPy does, and
     /// scaled bytes as `f32`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a part of `path` is empty or the name is taken.
     pub fn insert(&mut self, path: &str, array: Tensor, storage: Storage) -> Result<()> {
         let (parent, name) = match path.rsplit_once('/') {
             Some((parent, name)) => (self.group(parent)?, name),
@@ -361,12 +386,18 @@ impl Group {
     }
 
     /// Writes this group as the root of a new file at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`] if HDF5 has no room for a name or an attribute, or the file cannot be written.
     pub fn write(self, path: impl AsRef<Path>) -> Result<()> {
         let bytes = self.into_bytes(path.as_ref())?;
         write_file(path, &bytes)
     }
 
     /// This group as the root of a file; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if HDF5 has no room for a name or an attribute.
     pub fn into_bytes(self, path: &Path) -> Result<Vec<u8>> {
         let mut file = FileBuilder::new();
         for (name, value) in self.attributes {

@@ -52,7 +52,16 @@ pub fn parse(name: impl AsRef<Path>, file: &[u8], key: &str) -> Result<Tensor> {
 /// As [`read`], and if the archive holds something else than arrays.
 pub fn read_all(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
     let path = path.as_ref();
-    let (mut archive, mut most) = open(path, Cursor::new(read_file(path)?))?;
+    parse_all(path, &read_file(path)?)
+}
+
+/// The same for a file in memory; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read_all`].
+pub fn parse_all(name: impl AsRef<Path>, file: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let path = name.as_ref();
+    let (mut archive, mut most) = open(path, Cursor::new(file))?;
     let mut arrays = Vec::with_capacity(archive.len().min(1024));
     for index in 0..archive.len() {
         let name = archive.name_for_index(index).and_then(|name| name.ok()).unwrap_or_default().to_string();

@@ -81,6 +81,9 @@ impl<'a> Reader<'a> {
 
 impl<'a> Field<'a> {
     /// The bytes of a string, a message or packed numbers.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn bytes(self) -> Result<&'a [u8], String> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -89,12 +92,18 @@ impl<'a> Field<'a> {
     }
 
     /// A string.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or no UTF-8.
     pub fn text(self) -> Result<String, String> {
         let text = std::str::from_utf8(self.bytes()?).map_err(|_| "has a string that is no UTF-8")?;
         Ok(text.to_string())
     }
 
     /// A signed integer.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn int(self) -> Result<i64, String> {
         match self {
             // Negative numbers are written as their two's complement.
@@ -104,6 +113,9 @@ impl<'a> Field<'a> {
     }
 
     /// A float.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn float(self) -> Result<f32, String> {
         match self {
             Self::Fixed32(bytes) => Ok(f32::from_le_bytes(bytes)),
@@ -112,6 +124,9 @@ impl<'a> Field<'a> {
     }
 
     /// One or many integers, as a repeated field holds them, at the end of `to`.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or ends within a number.
     pub fn ints(self, to: &mut Vec<i64>) -> Result<(), String> {
         let Self::Bytes(packed) = self else { return self.int().map(|value| to.push(value)) };
         let mut reader = Reader::new(packed);
@@ -122,6 +137,9 @@ impl<'a> Field<'a> {
     }
 
     /// One or many floats, as a repeated field holds them, at the end of `to`.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or ends within a number.
     pub fn floats(self, to: &mut Vec<f32>) -> Result<(), String> {
         let Self::Bytes(packed) = self else { return self.float().map(|value| to.push(value)) };
         let (floats, over) = packed.as_chunks::<4>();
@@ -130,6 +148,9 @@ impl<'a> Field<'a> {
     }
 
     /// One or many doubles, as a repeated field holds them, at the end of `to`.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or ends within a number.
     pub fn doubles(self, to: &mut Vec<f64>) -> Result<(), String> {
         match self {
             Self::Fixed64(bytes) => to.push(f64::from_le_bytes(bytes)),
@@ -165,12 +186,18 @@ impl Writer {
     }
 
     /// An integer.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn int(&mut self, number: u64, value: i64) {
         self.varint(number << 3);
         self.varint(value as u64);
     }
 
     /// A float.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn float(&mut self, number: u64, value: f32) {
         self.varint(number << 3 | 5);
         self.0.extend(value.to_le_bytes());
@@ -183,6 +210,9 @@ impl Writer {
     }
 
     /// A string, or bytes.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else.
     pub fn bytes(&mut self, number: u64, bytes: &[u8]) {
         self.varint(number << 3 | 2);
         self.varint(bytes.len() as u64);
@@ -197,6 +227,9 @@ impl Writer {
     }
 
     /// Many integers in one field.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or ends within a number.
     pub fn ints(&mut self, number: u64, values: &[i64]) {
         let mut packed = Self::default();
         values.iter().for_each(|&value| packed.varint(value as u64));
@@ -204,6 +237,9 @@ impl Writer {
     }
 
     /// Many doubles in one field.
+    ///
+    /// # Errors
+    /// In words, if the field holds something else, or ends within a number.
     pub fn doubles(&mut self, number: u64, values: &[f64]) {
         let packed: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.bytes(number, &packed);

@@ -12,6 +12,7 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Each feature brought to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe and Szegedy 2015).
+/// `[None, …, features]`, and the shape stays.
 ///
 /// Training uses the batch's own mean and variance and moves the averages
 /// m ← momentum · m + (1 − momentum) · mean, which evaluation and prediction use. A layer that is not trainable

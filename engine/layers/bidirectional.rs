@@ -40,6 +40,9 @@ impl TryFrom<&str> for MergeMode {
 
 /// A recurrent layer that walks over time in both directions (Schuster and Paliwal 1997).
 ///
+/// `[None, time, features]` to what the layer gives, side by side unless `merge_mode` says otherwise: `[None, 2 · units]`, or
+/// `[None, time, 2 · units]` with `return_sequences`.
+///
 /// ```
 /// use gradus::layers::{Bidirectional, LSTM};
 /// let layer = Bidirectional::new(LSTM::new(32).return_sequences(true)).merge_mode("sum");

@@ -24,6 +24,9 @@ const NEUTRAL: [(&str, &[&str]); 9] = [
 
 impl Config {
     /// The name, whether it learns, and that the numbers are 32-bit floats.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if one of them is of another kind, or the numbers are others.
     pub fn base(&mut self) -> Result<Base> {
         self.pass_over(&NEUTRAL);
         let mut base = Base::default();
@@ -41,6 +44,9 @@ impl Config {
     }
 
     /// Sizes that must be given as a list.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is missing or of another kind.
     pub fn sizes(&mut self, key: &'static str) -> Result<Vec<isize>> {
         let value = self.take(key).unwrap_or(Value::Null);
         let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
@@ -49,6 +55,9 @@ impl Config {
     }
 
     /// Top, bottom, left and right: one number for all, two for height and width, or two pairs.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn sides(&mut self, key: &'static str, default: [usize; 4]) -> Result<[usize; 4]> {
         let Some(value) = self.take(key) else { return Ok(default) };
         let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
@@ -68,11 +77,17 @@ impl Config {
     }
 
     /// An axis or several, negative ones counted from the last, which is the default.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn axes(&mut self, key: &'static str) -> Result<Vec<isize>> {
         Ok(self.axes_or_none(key)?.unwrap_or_else(|| vec![-1]))
     }
 
     /// A number for each spatial axis: one for all, or a list.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn spatial(&mut self, key: &'static str) -> Result<Option<Sizes>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
@@ -85,23 +100,35 @@ impl Config {
     }
 
     /// A number for each spatial axis, which must be given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is missing or of another kind.
     pub fn required_spatial(&mut self, key: &'static str) -> Result<Sizes> {
         let missing = self.wrong(key, &Value::Null, "a whole number, or a list of one for each axis");
         self.spatial(key)?.ok_or(missing)
     }
 
     /// The padding's name. Default `valid`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such padding; those that there are are listed.
     pub fn padding(&mut self) -> Result<Padding> {
         let name = self.text("padding")?;
         name.map_or(Ok(Padding::Valid), |name| self.placed(name.as_str().try_into()))
     }
 
     /// An activation function: its name, or a layer that is one.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such function, or one of its options is wrong.
     pub fn activation(&mut self) -> Result<ActivationFunction> {
         self.activation_or("activation", ActivationFunction::Linear)
     }
 
     /// An activation function under another key, or with another default.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such function, or one of its options is wrong.
     pub fn activation_or(
         &mut self,
         key: &'static str,
@@ -115,18 +142,27 @@ impl Config {
     }
 
     /// A regularizer: its name, or Keras's object with a class name.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such regularizer, or one of its options is wrong.
     pub fn regularizer(&mut self, key: &'static str) -> Result<Option<Regularizer>> {
         let value = self.take(key);
         value.map(|value| self.placed(Regularizer::from_config(&value))).transpose()
     }
 
     /// A constraint: its name, or Keras's object with a class name.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such constraint, or one of its options is wrong.
     pub fn constraint(&mut self, key: &'static str) -> Result<Option<Constraint>> {
         let value = self.take(key);
         value.map(|value| self.placed(Constraint::from_config(&value))).transpose()
     }
 
     /// A layer within the layer: its class and its config.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such layer, or one of its options is wrong.
     pub fn layer(&mut self, key: &'static str) -> Result<Option<Box<dyn Layer>>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let empty = json!({});
@@ -150,6 +186,9 @@ impl Config {
     }
 
     /// An initializer: its name, or Keras's object with a class name.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is no such initializer, or one of its options is wrong.
     pub fn initializer(&mut self, key: &'static str, default: Initializer) -> Result<Initializer> {
         let value = self.take(key);
         value.map_or(Ok(default), |value| self.placed(Initializer::from_config(&value)))

@@ -8,7 +8,12 @@ use crate::graph::{Comparison, Graph, NodeId};
 use crate::tensor::Dim;
 
 /// While training, sets each number to 0 with probability `rate` and multiplies the others by 1 / (1 − rate);
-/// else it changes nothing (Srivastava et al. 2014).
+/// else it changes nothing (Srivastava et al. 2014). The shape stays.
+///
+/// ```
+/// use gradus::{Dense, Dropout, Sequential};
+/// let model = Sequential::new().add(Dense::new(64).activation("relu")).add(Dropout::new(0.5)).add(Dense::new(10));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dropout {
     base: Base,

@@ -11,7 +11,7 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Each group of features of a sample brought to mean 0 and variance 1, then scaled and shifted, feature by feature
-/// (Wu and He 2018).
+/// (Wu and He 2018). `[None, …, features]`, and the shape stays.
 ///
 /// ```
 /// use gradus::layers::GroupNormalization;

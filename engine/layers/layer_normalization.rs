@@ -10,6 +10,7 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Each sample brought to mean 0 and variance 1 along some axes, then scaled and shifted (Ba et al. 2016).
+/// `[None, …, features]`, and the shape stays.
 ///
 /// ```
 /// use gradus::layers::LayerNormalization;

@@ -6,7 +6,7 @@ use super::{Base, Config, Context, Layer};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Graph, NodeId};
 
-/// While training, adds normal numbers of mean 0; else it changes nothing.
+/// While training, adds normal numbers of mean 0; else it changes nothing. The shape stays.
 ///
 /// ```
 /// use gradus::layers::GaussianNoise;

@@ -5,7 +5,7 @@ use super::{Base, Config, Context, Layer};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 
-/// The axes of each sample in another order.
+/// The axes of each sample in another order, counted from 1: `[None, height, width]` to `[None, width, height]` below.
 ///
 /// ```
 /// use gradus::layers::Permute;

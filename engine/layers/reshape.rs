@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::tensor::Shape;
 
-/// The same numbers in another shape of each sample.
+/// The same numbers in another shape of each sample: `[None, …]` to `[None, sizes…]`, where one size may be −1, which is as
+/// large as it must be.
 ///
 /// ```
 /// use gradus::layers::Reshape;

@@ -9,6 +9,7 @@ use crate::tensor::Shape;
 use crate::train::initializers::Initializer;
 
 /// x / √(mean of x² + epsilon) · scale, along some axes of each sample (Zhang and Sennrich 2019).
+/// `[None, …, features]`, and the shape stays.
 ///
 /// ```
 /// use gradus::layers::RMSNormalization;

@@ -7,7 +7,7 @@ use super::{ActivationFunction, Base, Config, Context, Layer};
 use crate::error::Result;
 use crate::graph::NodeId;
 
-/// eˣ / Σ eˣ over some axes, as a layer.
+/// eˣ / Σ eˣ over some axes, the last one by default, as a layer. The shape stays.
 ///
 /// ```
 /// use gradus::layers::Softmax;

@@ -76,6 +76,18 @@ impl fmt::Display for Logs {
 }
 
 /// The course of a training: for each epoch loss and metrics, of the training and of the validation samples.
+///
+/// ```
+/// use gradus::{Dense, FitOptions, Sequential, Tensor};
+/// let x = Tensor::f32(&[8, 1], (0..8).map(|i| i as f32 / 8.0).collect())?;
+/// let mut model = Sequential::new().add(Dense::new(1));
+/// model.compile("adam", "mean_squared_error", &["mean_absolute_error"])?;
+/// let history = model.fit(&x, &x, FitOptions::new().epochs(3).validation_split(0.25).verbose(0))?;
+/// assert_eq!(history.get("val_mean_absolute_error").map(|values| values.len()), Some(3));
+/// let last = &history.epochs()[2];
+/// assert!(last.get("loss").is_some() && last.get("val_loss").is_some());
+/// # Ok::<(), gradus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     epochs: Vec<Logs>,

@@ -17,7 +17,6 @@ mod layer_output;
 mod learner;
 mod lower;
 mod memory;
-#[cfg(feature = "hdf5")]
 mod named_weights;
 mod nested;
 mod network;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::network::Model;
 use crate::error::Result;
-use crate::formats::{npz, safetensors};
+use crate::formats::{npz, read_file, safetensors};
 use crate::tensor::Tensor;
 
 /// A format of named arrays.
@@ -24,10 +24,11 @@ impl NamedArrays {
         }
     }
 
-    fn read(self, path: &Path) -> Result<Vec<(String, Tensor)>> {
+    /// All arrays of a file in memory; `name` is what errors call it.
+    pub fn parse(self, name: &Path, file: &[u8]) -> Result<Vec<(String, Tensor)>> {
         match self {
-            Self::Npz => npz::read_all(path),
-            Self::Safetensors => safetensors::read(path),
+            Self::Npz => npz::parse_all(name, file),
+            Self::Safetensors => safetensors::parse(name, file),
         }
     }
 
@@ -48,7 +49,7 @@ impl Model {
 
     /// Takes all weights by name; the file has those and no others.
     pub(super) fn read_named(&mut self, format: NamedArrays, path: &Path) -> Result<()> {
-        self.take_named(path, format.read(path)?)
+        self.take_named(path, format.parse(path, &read_file(path)?)?)
     }
 }
 
@@ -80,7 +81,8 @@ mod tests {
         let mut first = model(1)?;
         first.save_weights(path)?;
         let format = NamedArrays::of(path).expect("one of the formats");
-        let names: Vec<String> = format.read(path)?.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            format.parse(path, &read_file(path)?)?.into_iter().map(|(name, _)| name).collect();
         for expected in [
             "batch_normalization/moving_mean",
             "bidirectional/backward_lstm/lstm_cell/recurrent_kernel",
@@ -94,6 +96,13 @@ mod tests {
         let mut second = Model::from(model(1)?).seed(9);
         second.load_weights(path)?;
         assert_eq!(second.get_weights()?, first.get_weights()?);
+        let mut third = Model::from(model(1)?).seed(10);
+        third.parse_weights(path.file_name().unwrap_or_default(), &read_file(path)?)?;
+        assert_eq!(third.get_weights()?, first.get_weights()?);
+        let message = third.parse_weights("model.h5", &[]).unwrap_err().to_string();
+        assert!(message.contains("expected a name that ends in .safetensors or .npz"), "{message}");
+        let message = third.parse_weights(path, &[7]).unwrap_err().to_string();
+        assert!(message.contains("is not a whole"), "{message}");
 
         let mut fewer = Sequential::new().add(Dense::new(1));
         fewer.build(&[3])?;

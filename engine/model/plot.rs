@@ -25,6 +25,7 @@ mod misclassified;
 mod palette;
 mod picture;
 mod raster;
+mod series;
 mod surface;
 mod surface_animation;
 mod svg;

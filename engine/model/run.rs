@@ -31,7 +31,21 @@ impl Batch {
 }
 
 impl Model {
-    /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32. Every sample weighs alike.
+    /// Loss and metrics over `x` and `y`, in batches of `batch_size`, by default 32 or what a data set says. Every sample weighs
+    /// alike. `x` is `[samples, …]`, one tensor for each input, and `y` likewise for each output; or a
+    /// [`Dataset`](crate::data::Dataset) and `()`.
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential, Tensor};
+    /// let x = Tensor::f32(&[4, 2], vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0])?;
+    /// let labels = Tensor::u32(&[4], vec![0, 1, 1, 0])?;
+    /// let mut model = Sequential::new().add(Dense::new(2).activation("softmax"));
+    /// model.compile("sgd", "sparse_categorical_crossentropy", &["accuracy"])?;
+    /// let logs = model.evaluate(&x, &labels, None)?;
+    /// let (loss, accuracy) = (logs.get("loss").unwrap(), logs.get("accuracy").unwrap());
+    /// assert!(loss > 0.0 && (0.0..=1.0).contains(&accuracy));
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the model is not compiled, the data do not fit it or hold NaN, or the device fails.
@@ -93,7 +107,19 @@ impl Model {
     }
 
     /// The output of a model that has one for every sample of `x`, `[samples, …]`, in batches of `batch_size`, by
-    /// default 32. A model need not be compiled or trained for that.
+    /// default 32 or what a data set says. `x` is `[samples, …]`, one tensor for each input. A model need not be compiled or
+    /// trained for that.
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential, Tensor};
+    /// let mut model = Sequential::new().add(Dense::new(3).activation("softmax"));
+    /// let samples = Tensor::f32(&[2, 4], vec![0.5; 8])?;
+    /// let probabilities = model.predict(&samples, None)?;
+    /// assert_eq!(probabilities.shape(), [2, 3]);
+    /// let first = probabilities.slice_rows(0..1)?.to_f32();
+    /// assert!((first.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the data do not fit the model or hold NaN, the device fails, or the model has several outputs, for which
@@ -188,7 +214,17 @@ impl Model {
         Ok(self.session.insert(session).opened.describe())
     }
 
-    /// The programs that ran last, kernel by kernel, and what the device has done so far.
+    /// The programs that ran last, kernel by kernel, and what the device has done so far: a text to be read, whose form may
+    /// change. It says of each kernel what it computes, its tile and why that one, arithmetic and bytes; and the memory in all.
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential, Tensor};
+    /// let mut model = Sequential::new().add(Dense::new(3).activation("relu"));
+    /// model.predict(Tensor::f32(&[2, 4], vec![0.5; 8])?, None)?;
+    /// let text = model.explain()?;
+    /// assert!(text.contains("batches of up to 2"), "{text}");
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the model has not run yet.

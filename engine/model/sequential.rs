@@ -78,8 +78,8 @@ impl Sequential {
         Self(self.0.trainable(trainable))
     }
 
-    /// Builds the layers over samples of `input_shape` and draws the first weights. Happens by itself with the
-    /// first data.
+    /// Builds the layers over samples of `input_shape`, without the axis of the samples, such as `[28, 28, 1]`, and draws the
+    /// first weights. Happens by itself with the first data.
     ///
     /// # Errors
     /// If a layer does not take what the one before it gives, or an option lies outside its range.

@@ -159,7 +159,6 @@ impl Session {
     }
 
     /// What the optimizer remembers.
-    #[cfg(feature = "hdf5")]
     pub async fn slots(&mut self) -> Result<Vec<Vec<f32>>> {
         let mut slots = Vec::new();
         for i in 0..self.layout.slots.len() {

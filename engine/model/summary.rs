@@ -13,10 +13,21 @@ const CONNECTED_WIDTHS: [usize; 4] = [23, 19, 12, 19];
 
 impl Model {
     /// The layers, models among them as one each, with their output shapes and numbers of parameters, what each is called on unless they stand in a
-    /// row, and the totals.
+    /// row, and the totals: the table that Keras prints. `None` in a shape is the number of samples.
+    ///
+    /// ```
+    /// use gradus::{Dense, Sequential};
+    /// let mut model = Sequential::new().add(Dense::new(16).activation("relu")).add(Dense::new(3));
+    /// model.build(&[4])?;
+    /// let table = model.summary()?;
+    /// assert!(table.contains("(None, 16)"), "{table}");
+    /// // 4·16 + 16 and 16·3 + 3.
+    /// assert!(table.contains("Total params: 131"), "{table}");
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// If the shape of the input is not known yet.
+    /// [`Error::Order`](crate::Error::Order) if the shape of the input is not known yet: call `build`, or `fit` first.
     pub fn summary(&self) -> Result<String> {
         self.check_built("summary")?;
         let head = ["Layer (type)", "Output Shape", "Param #", "Connected to"].map(String::from).to_vec();

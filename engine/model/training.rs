@@ -108,7 +108,6 @@ impl Training<'_> {
     ///
     /// # Errors
     /// If the file cannot be written, or the device fails.
-    #[cfg(feature = "hdf5")]
     pub fn save_weights(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
         let weights = self.weights()?;
         self.model.write_weights(path, weights)
@@ -129,7 +128,6 @@ impl Training<'_> {
     ///
     /// # Errors
     /// As [`Model::save`], or if the device fails.
-    #[cfg(feature = "hdf5")]
     pub fn save(&mut self, path: impl AsRef<std::path::Path>) -> Result<()> {
         wait("save", self.session.pull(&mut self.model.built))?;
         self.model.checkpoint = Some(wait("save", self.checkpoint())?);
@@ -160,7 +158,6 @@ impl Training<'_> {
     }
 
     /// Lets the callback that is called save `state` with the model.
-    #[cfg(feature = "hdf5")]
     pub(super) fn keep_state(&mut self, state: Option<CallbackState>) {
         if let Some(kept) = self.states.get_mut(self.called) {
             *kept = state;

@@ -48,23 +48,35 @@ impl Config {
     }
 
     /// A whole number that must be given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is missing or of another kind.
     pub fn count(&mut self, key: &'static str) -> Result<usize> {
         let missing = self.wrong(key, &Value::Null, "a whole number");
         self.count_or_none(key)?.ok_or(missing)
     }
 
     /// A number that must be given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is missing or of another kind.
     pub fn number(&mut self, key: &'static str) -> Result<f64> {
         let missing = self.wrong(key, &Value::Null, "a number");
         self.number_or_none(key)?.ok_or(missing)
     }
 
     /// A number, or `default` where none is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn number_or(&mut self, key: &'static str, default: f64) -> Result<f64> {
         Ok(self.number_or_none(key)?.unwrap_or(default))
     }
 
     /// A whole number, unless none is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn count_or_none(&mut self, key: &'static str) -> Result<Option<usize>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
@@ -72,12 +84,18 @@ impl Config {
     }
 
     /// A number, unless none is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn number_or_none(&mut self, key: &'static str) -> Result<Option<f64>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         value.as_f64().map(Some).ok_or_else(|| self.wrong(key, &value, "a number"))
     }
 
     /// A number, or `default` where none is given; null is none.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn number_or_null(&mut self, key: &'static str, default: Option<f64>) -> Result<Option<f64>> {
         if !self.options.contains_key(key) {
             self.known.insert(key);
@@ -87,6 +105,9 @@ impl Config {
     }
 
     /// A list of numbers that must be given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is missing or of another kind.
     pub fn numbers(&mut self, key: &'static str) -> Result<Vec<f64>> {
         let value = self.take(key).unwrap_or(Value::Null);
         let numbers = value.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
@@ -94,6 +115,9 @@ impl Config {
     }
 
     /// An axis, a negative one counted from the last. Default −1.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn axis(&mut self, key: &'static str) -> Result<isize> {
         let Some(value) = self.take(key) else { return Ok(-1) };
         let axis = value.as_i64().and_then(|axis| isize::try_from(axis).ok());
@@ -101,6 +125,9 @@ impl Config {
     }
 
     /// An axis or several, negative ones counted from the last, unless none is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn axes_or_none(&mut self, key: &'static str) -> Result<Option<Vec<isize>>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let whole = |v: &Value| v.as_i64().and_then(|n| isize::try_from(n).ok());
@@ -112,6 +139,9 @@ impl Config {
     }
 
     /// A list of whole numbers, unless none is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn counts_or_none(&mut self, key: &'static str) -> Result<Option<Vec<usize>>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let whole = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
@@ -120,6 +150,9 @@ impl Config {
     }
 
     /// Floats, unless none are given: one, a list, or a tensor as Keras's configs hold it.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn floats_or_none(&mut self, key: &'static str) -> Result<Option<Vec<f32>>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let list = value.pointer("/config/value").unwrap_or(&value);
@@ -132,6 +165,9 @@ impl Config {
     }
 
     /// A list of strings; none if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn texts(&mut self, key: &'static str) -> Result<Vec<String>> {
         let Some(value) = self.take(key) else { return Ok(Vec::new()) };
         let text = |v: &Value| v.as_str().map(str::to_string);
@@ -140,12 +176,18 @@ impl Config {
     }
 
     /// True or false.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn flag(&mut self, key: &'static str, default: bool) -> Result<bool> {
         let Some(value) = self.take(key) else { return Ok(default) };
         value.as_bool().ok_or_else(|| self.wrong(key, &value, "true or false"))
     }
 
     /// A string.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is of another kind.
     pub fn text(&mut self, key: &'static str) -> Result<Option<String>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         match value.as_str() {
@@ -155,6 +197,9 @@ impl Config {
     }
 
     /// An option that gradus has but one setting for, spelt in any of the ways of `allowed`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option, if it is another.
     pub fn only(&mut self, key: &'static str, allowed: &[Value]) -> Result<()> {
         match self.take(key) {
             Some(value) if !allowed.contains(&value) => {

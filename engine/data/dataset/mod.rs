@@ -120,6 +120,7 @@ impl Dataset {
     }
 
     /// The same with names of classes, by number.
+    #[cfg(any(feature = "csv", feature = "images"))]
     pub(super) fn with_classes(self, classes: Vec<String>) -> Self {
         Self { classes: classes.into(), ..self }
     }
@@ -277,7 +278,8 @@ impl Dataset {
         self.source.read(rows)
     }
 
-    /// All batches in order, each the columns of as many rows, read ahead.
+    /// All batches in order, each the columns of as many rows, read ahead: `[batch, …]` each, the last with the rows that are
+    /// left. The size is that of [`Dataset::batch`], or 32. A batch that cannot be read is an error in its place.
     pub fn batches(&self) -> impl Iterator<Item = Result<Vec<Arc<Tensor>>>> {
         let (rows, size) = (self.rows(), self.batch.unwrap_or(BATCH_SIZE).max(1));
         let mut ahead = ReadAhead::new(self.source.clone(), self.ahead);

@@ -47,7 +47,8 @@ pub struct Conv2D;
 #[derive(Clone, Copy, Debug)]
 pub struct Conv3D;
 
-/// The way back of a [`Conv1D`]: each step of the input adds the kernel to the output, `strides` steps apart.
+/// The way back of a [`Conv1D`]: each step of the input adds the kernel to the output, `strides` steps apart:
+/// `[None, time, channels]` to `[None, steps, filters]`, with padding `same` `strides` times as many steps.
 ///
 /// ```
 /// use gradus::layers::Conv1DTranspose;
@@ -56,8 +57,9 @@ pub struct Conv3D;
 #[derive(Clone, Copy, Debug)]
 pub struct Conv1DTranspose;
 
-/// The way back of a [`Conv2D`]: each pixel of the input adds the kernel to the output, `strides` pixels apart. Decoders
-/// and generators enlarge images with it.
+/// The way back of a [`Conv2D`]: each pixel of the input adds the kernel to the output, `strides` pixels apart:
+/// `[None, height, width, channels]` to `[None, rows, columns, filters]`, with padding `same` `strides` times as many of both.
+/// Decoders and generators enlarge images with it.
 ///
 /// ```
 /// use gradus::layers::Conv2DTranspose;
@@ -66,7 +68,7 @@ pub struct Conv1DTranspose;
 #[derive(Clone, Copy, Debug)]
 pub struct Conv2DTranspose;
 
-/// A convolution over time, each channel for itself.
+/// A convolution over time, each channel for itself: `[None, time, channels]` to `[None, steps, channels · depth_multiplier]`.
 ///
 /// ```
 /// use gradus::layers::DepthwiseConv1D;

@@ -12,6 +12,7 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// A separable convolution over time: a filter for each channel, then a mixture of the channels.
+/// `[None, time, channels]` to `[None, steps, filters]`.
 ///
 /// ```
 /// use gradus::layers::SeparableConv1D;
@@ -21,7 +22,7 @@ use crate::train::regularizers::Regularizer;
 pub struct SeparableConv1D;
 
 /// A separable convolution over images (Chollet 2017): a filter for each channel, then a mixture of the channels, with far
-/// fewer weights than a [`Conv2D`](super::Conv2D).
+/// fewer weights than a [`Conv2D`](super::Conv2D). `[None, height, width, channels]` to `[None, rows, columns, filters]`.
 ///
 /// ```
 /// use gradus::layers::SeparableConv2D;

@@ -56,7 +56,7 @@ pub struct Merge {
     kind: Kind,
 }
 
-/// The sum of two or more values.
+/// The sum of two or more values of one shape, which stays; axes of size 1 are stretched.
 ///
 /// ```
 /// use gradus::layers::Add;
@@ -68,23 +68,23 @@ pub struct Merge {
 #[derive(Clone, Copy, Debug)]
 pub struct Add;
 
-/// The first of two values minus the second.
+/// The first of two values minus the second; called as [`Add`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Subtract;
 
-/// The product of two or more values.
+/// The product of two or more values; called as [`Add`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Multiply;
 
-/// The mean of two or more values.
+/// The mean of two or more values; called as [`Add`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Average;
 
-/// The largest of two or more values.
+/// The largest of two or more values, number by number; called as [`Add`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Maximum;
 
-/// The smallest of two or more values.
+/// The smallest of two or more values, number by number; called as [`Add`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Minimum;
 

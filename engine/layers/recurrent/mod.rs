@@ -19,6 +19,9 @@ use crate::train::regularizers::Regularizer;
 
 /// A simple recurrent network (Elman 1990): h ← tanh(x·kernel + h·recurrent_kernel + bias).
 ///
+/// `[None, time, features]` to the last output, `[None, units]`, or with `return_sequences` to that of every time step,
+/// `[None, time, units]`.
+///
 /// ```
 /// use gradus::layers::SimpleRNN;
 /// let layer = SimpleRNN::new(32).return_sequences(true);
@@ -29,6 +32,9 @@ pub struct SimpleRNN;
 /// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000), gates in Keras's order i f c o:
 /// c ← f·c + i·tanh(…), h ← o·tanh(c).
 ///
+/// `[None, time, features]` to the last output, `[None, units]`, or with `return_sequences` to that of every time step,
+/// `[None, time, units]`.
+///
 /// ```
 /// use gradus::layers::LSTM;
 /// let layer = LSTM::new(128).dropout(0.2).recurrent_dropout(0.2);
@@ -37,6 +43,9 @@ pub struct SimpleRNN;
 pub struct LSTM;
 
 /// A gated recurrent unit (Cho et al. 2014), gates in Keras's order z r h: h ← z·h + (1 − z)·tanh(…).
+///
+/// `[None, time, features]` to the last output, `[None, units]`, or with `return_sequences` to that of every time step,
+/// `[None, time, units]`.
 ///
 /// ```
 /// use gradus::layers::GRU;

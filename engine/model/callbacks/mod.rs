@@ -2,11 +2,9 @@
 
 mod csv_logger;
 mod early_stopping;
-#[cfg(feature = "hdf5")]
 mod file_name;
 mod lambda_callback;
 mod learning_rate_scheduler;
-#[cfg(feature = "hdf5")]
 mod model_checkpoint;
 mod monitor;
 mod reduce_lr_on_plateau;
@@ -21,7 +19,6 @@ pub use csv_logger::CSVLogger;
 pub use early_stopping::EarlyStopping;
 pub use lambda_callback::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
-#[cfg(feature = "hdf5")]
 pub use model_checkpoint::{ModelCheckpoint, SaveFreq};
 pub use monitor::Mode;
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;

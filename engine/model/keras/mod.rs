@@ -3,8 +3,9 @@
 //! Source: Keras 3.15 and tf_keras 2.21, and the files that they write.
 
 mod compile;
-#[cfg(feature = "hdf5")]
 mod files;
+#[cfg(feature = "hdf5")]
+mod hdf5_files;
 #[cfg(feature = "hdf5")]
 mod older;
 #[cfg(feature = "hdf5")]
@@ -16,6 +17,8 @@ mod read;
 mod standing;
 #[cfg(feature = "hdf5")]
 mod state;
+#[cfg(not(feature = "hdf5"))]
+mod without_hdf5;
 
 use serde_json::Value;
 

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::axis::Axis;
 use super::chart::{Chart, number_width};
-use super::palette::{BLUE, LABEL, TITLE, VERMILLION};
-use super::picture::{Align, Color, Picture, Point, Size};
+use super::palette::{LABEL, TITLE};
+use super::picture::{Align, Picture, Point, Size};
+use super::series::Style;
 use super::tiles::{MARGIN, PAGE};
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::{Error, Result};
@@ -60,8 +61,8 @@ fn draw(title: &str, functions: &[ActivationFunction]) -> Result<Picture> {
 
 fn draw_key(picture: &mut Picture) {
     let mut left = MARGIN;
-    for (color, meaning) in [(BLUE, "function"), (VERMILLION, "derivative")] {
-        picture.line(&[(left as f64, 60.0), (left as f64 + 24.0, 60.0)], 4.0, color);
+    for (number, meaning) in ["function", "derivative"].into_iter().enumerate() {
+        Style::of(number).curve(picture, &[(left as f64, 60.0), (left as f64 + 24.0, 60.0)], 4.0);
         picture.text(meaning, (left + 36, 52), Align::Left, Size::Small, LABEL);
         left += 36 + Size::Small.width(meaning) + 28;
     }
@@ -89,8 +90,8 @@ fn draw_function(
     };
     picture.text(&name, (field, top + 4), Align::Left, Size::Small, TITLE);
     // The function is the wider line, so that it is seen below a derivative that is the same.
-    for (points, width, color) in [(&values, 5.0, BLUE), (&slopes, 2.0, VERMILLION)] as [(_, _, Color); 2] {
-        chart.draw_curve(picture, points, width, color);
+    for (number, (points, width)) in [(&values, 5.0), (&slopes, 2.0)].into_iter().enumerate() {
+        chart.draw_curve(picture, points, width, Style::of(number));
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::axis::{Axis, drawable};
 use super::palette::{AXIS, FIELD, GRID, LABEL, SERIES, TITLE};
-use super::picture::{Align, Color, Picture, Point, Size};
+use super::picture::{Align, Picture, Point, Size};
+use super::series::Style;
 use crate::error::{Error, Result};
 
 const WIDTH: usize = 960;
@@ -16,10 +17,15 @@ const RIGHT: usize = WIDTH - 28;
 /// Pixels that names may take beside the label of the y axis.
 const LEGEND: usize = 640;
 
+/// Pixels of a row of names below the field, and of the stroke of each: a whole turn of all dashes.
+const LEGEND_ROW: usize = 24;
+const STROKE: usize = 44;
+
 /// Width of a curve: every pixel that holds a point of it is covered whole.
 const LINE: f64 = 2.6;
 
-/// Draws one curve a series over the epochs 1, 2, … and writes them to `path`, as PNG or SVG as it ends, 960x600 pixels.
+/// Draws one curve a series over the epochs 1, 2, … and writes them to `path`, as PNG or SVG as it ends, 960x600 pixels; more than eight
+/// curves are told apart by dashes too, and their names make the picture higher.
 ///
 /// A series is a name for the legend and a value for each epoch. NaN and infinite values leave a gap; a value without
 /// neighbours is drawn as a dot. The file appears whole or not at all.
@@ -71,18 +77,23 @@ pub(in crate::model) fn numbered(
     series: &[(&str, &[f64])],
 ) -> Picture {
     let chart = Chart::numbered(first, series);
-    let mut picture = Picture::new(WIDTH, HEIGHT);
+    let names: Vec<&str> = series.iter().map(|(name, _)| *name).collect();
+    // More names than colours stand below the field, with strokes that show their dashes.
+    let below = if names.len() > SERIES.len() { legend_rows(&names, chart.left) } else { Vec::new() };
+    let mut picture = Picture::new(WIDTH, HEIGHT + below.len() * LEGEND_ROW);
     let left = chart.left;
     chart.draw_field(&mut picture);
     picture.text(title, (left, 18), Align::Left, Size::Large, TITLE);
     picture.text(y_label, (left, 54), Align::Left, Size::Small, LABEL);
     picture.text(x_label, (left.midpoint(RIGHT), BOTTOM + 34), Align::Center, Size::Small, LABEL);
-    let names: Vec<&str> = series.iter().map(|(name, _)| *name).collect();
-    draw_legend(&mut picture, &names);
+    match below.is_empty() {
+        true => draw_legend(&mut picture, &names),
+        false => draw_legend_below(&mut picture, &below, left),
+    }
     for (i, (_, values)) in series.iter().enumerate() {
         let points: Vec<Point> =
             values.iter().enumerate().map(|(i, &value)| (f64::from(first) + i as f64, value)).collect();
-        chart.draw_curve(&mut picture, &points, LINE, SERIES[i % SERIES.len()]);
+        chart.draw_curve(&mut picture, &points, LINE, Style::of(i));
     }
     picture
 }
@@ -129,13 +140,13 @@ impl Chart {
     }
 
     /// Draws each run of drawable values.
-    pub fn draw_curve(&self, picture: &mut Picture, points: &[Point], width: f64, color: Color) {
+    pub fn draw_curve(&self, picture: &mut Picture, points: &[Point], width: f64, style: Style) {
         for run in points.split(|(_, value)| !drawable(*value)) {
             let run: Vec<Point> = run.iter().map(|&(x, y)| (self.column(x), self.row(y))).collect();
             match run.len() {
                 0 => {}
-                1 => picture.line(&run, 8.0, color),
-                _ => picture.line(&run, width, color),
+                1 => style.dot(picture, run[0], 8.0),
+                _ => style.curve(picture, &run, width),
             }
         }
     }
@@ -165,8 +176,45 @@ fn draw_legend(picture: &mut Picture, names: &[&str]) {
             picture.text(name, (right, top), Align::Right, Size::Small, LABEL);
             let end = right.saturating_sub(Size::Small.width(name) + 10) as f64;
             let row = (top + Size::Small.height() / 2) as f64;
-            picture.line(&[(end - 24.0, row), (end, row)], 4.0, SERIES[(first + i) % SERIES.len()]);
+            Style::of(first + i).curve(picture, &[(end - 24.0, row), (end, row)], 4.0);
             right = (end - 52.0).max(0.0) as usize;
+        }
+    }
+}
+
+/// Pixels that a name in the legend below takes with its stroke.
+fn legend_width(name: &str) -> usize {
+    STROKE + 10 + Size::Small.width(name) + 28
+}
+
+/// Names in rows from `left` on, as many in each as it holds.
+fn legend_rows<'a>(names: &[&'a str], left: usize) -> Vec<Vec<&'a str>> {
+    let (mut rows, mut end) = (Vec::<Vec<&str>>::new(), RIGHT);
+    for name in names {
+        end += legend_width(name);
+        match rows.last_mut().filter(|_| end <= RIGHT) {
+            Some(row) => row.push(name),
+            None => {
+                rows.push(vec![name]);
+                end = left + legend_width(name);
+            }
+        }
+    }
+    rows
+}
+
+/// Strokes and names below the field.
+fn draw_legend_below(picture: &mut Picture, rows: &[Vec<&str>], start: usize) {
+    let mut number = 0;
+    for (i, names) in rows.iter().enumerate() {
+        let (top, mut left) = (HEIGHT + i * LEGEND_ROW, start);
+        for name in names {
+            let row = (top + Size::Small.height() / 2) as f64;
+            let ends = [(left as f64, row), ((left + STROKE) as f64, row)];
+            Style::of(number).curve(picture, &ends, LINE);
+            picture.text(name, (left + STROKE + 10, top), Align::Left, Size::Small, LABEL);
+            left += legend_width(name);
+            number += 1;
         }
     }
 }
@@ -174,6 +222,7 @@ fn draw_legend(picture: &mut Picture, names: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::super::palette::{BLUE, PAPER, VERMILLION};
+    use super::super::picture::Color;
     use super::*;
 
     /// Draws a chart and reads the file back.
@@ -218,6 +267,32 @@ mod tests {
             assert_eq!(pixels[chart.row(value) as usize * WIDTH + column], BLUE, "epoch {}", i + 1);
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_dozen_curves_are_told_apart_and_named() {
+        let names: Vec<String> = (0..12).map(|i| format!("series {i}")).collect();
+        let values: Vec<[f64; 2]> = (0..12).map(|i| [f64::from(i); 2]).collect();
+        let series: Vec<(&str, &[f64])> =
+            names.iter().zip(&values).map(|(name, values)| (name.as_str(), &values[..])).collect();
+        let picture = numbered("Title", ["epoch", "loss"], 1, &series);
+        let pixels = picture.pixels();
+        let chart = Chart::numbered(1, &series);
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rows = legend_rows(&known, chart.left);
+        assert_eq!((pixels.width, pixels.height()), (WIDTH, HEIGHT + rows.len() * LEGEND_ROW));
+        assert_eq!(rows.concat(), known);
+        let width = |row: &Vec<&str>| row.iter().map(|name| legend_width(name)).sum::<usize>();
+        assert!(rows.iter().all(|row| chart.left + width(row) <= RIGHT));
+        // Series 8 has the colour of series 0, but gaps.
+        let in_row = |row: usize| count(&pixels.colors[row * WIDTH..][..WIDTH], BLUE);
+        let (whole, dashed) = (in_row(chart.row(0.0) as usize - 1), in_row(chart.row(8.0) as usize));
+        assert!(dashed > whole / 2 && dashed < whole * 9 / 10, "{dashed} of {whole}");
+        let svg = picture.svg().unwrap();
+        assert!(names.iter().all(|name| svg.contains(&format!(">{name}</text>"))));
+        for rows in legend_rows(&["a name longer than a whole row of the legend can be"; 9], 60) {
+            assert!(rows.len() == 1);
+        }
     }
 
     #[test]

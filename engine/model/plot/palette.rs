@@ -14,7 +14,7 @@ pub(super) const BLUE: Color = [0, 114, 178];
 pub(super) const VERMILLION: Color = [213, 94, 0];
 pub(super) const GREEN: Color = [0, 158, 115];
 
-/// Colours of series and classes, in order. Of Okabe and Ito's eight, yellow is left out for a grey: it is hard to see on
+/// Colours of series and classes, in order; [`Style`](super::series::Style) tells more apart. Of Okabe and Ito's eight, yellow is left out for a grey: it is hard to see on
 /// white.
 pub(super) const SERIES: [Color; 8] =
     [BLUE, VERMILLION, GREEN, [204, 121, 167], [230, 159, 0], [86, 180, 233], [105, 105, 105], [0, 0, 0]];

@@ -6,6 +6,7 @@ use super::axis::Axis;
 use super::chart::{Chart, number_width};
 use super::palette::{LABEL, PAPER, SERIES, Scale, TITLE, blend};
 use super::picture::{Align, Color, Picture, Pixels, Point, Size};
+use super::series::Style;
 use super::tiles::draw_bar;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -17,6 +18,8 @@ const GRID: usize = 100;
 const PIXELS: usize = 4;
 const TOP: usize = 80;
 const MARGIN: usize = 28;
+/// Pixels of a row of the key below.
+const KEY_ROW: usize = 24;
 /// Colours of a surface, so that few are needed in an animation.
 const LEVELS: f64 = 48.0;
 
@@ -120,12 +123,13 @@ impl Surface {
         let chart = Chart { x, y, left, top: TOP, right: left + side, bottom: TOP + side };
         let (rows, outputs) = (answers.to_f32(), answers.row_len());
         let width = (chart.right + MARGIN).max(left + Size::Large.width(title) + MARGIN);
-        let mut picture = Picture::new(width, chart.bottom + 88);
+        let key_rows = if outputs == 1 { 1 } else { outputs.div_ceil(SERIES.len()) };
+        let mut picture = Picture::new(width, chart.bottom + 64 + key_rows * KEY_ROW);
         chart.draw_field(&mut picture);
         picture.text(title, (left, 18), Align::Left, Size::Large, TITLE);
         picture.text("x2", (left, TOP - 26), Align::Left, Size::Small, LABEL);
         picture.text("x1", (left + side / 2, chart.bottom + 32), Align::Center, Size::Small, LABEL);
-        let colors = rows.chunks(outputs).map(|row| self.color(row)).collect();
+        let colors = rows.chunks(outputs).enumerate().map(|(i, row)| self.color(row, i)).collect();
         picture.image((left, TOP), Pixels { width: GRID, colors }, PIXELS);
         let key = (left, chart.bottom + 60);
         if outputs == 1 {
@@ -141,10 +145,12 @@ impl Surface {
     fn draw_samples(&self, picture: &mut Picture, chart: &Chart, outputs: usize) {
         for (&(x, y), &target) in self.samples.iter().zip(&self.targets) {
             let place = [(chart.column(x), chart.row(y))];
-            let color =
-                if outputs == 1 { Scale::Sides.color(self.share(target)) } else { class_color(target) };
-            for (width, color) in [(16.0, TITLE), (13.0, PAPER), (10.0, color)] {
+            for (width, color) in [(16.0, TITLE), (13.0, PAPER)] {
                 picture.line(&place, width, color);
+            }
+            match outputs {
+                1 => picture.line(&place, 10.0, Scale::Sides.color(self.share(target))),
+                _ => Style::of(target.max(0.0) as usize).dot(picture, place[0], 10.0),
             }
         }
     }
@@ -155,15 +161,19 @@ impl Surface {
         if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
     }
 
-    /// The colour of an answer.
-    fn color(&self, row: &[f32]) -> Color {
+    /// The colour of answer number `at`.
+    fn color(&self, row: &[f32], at: usize) -> Color {
         let stepped = |share: f64| (share * LEVELS).round() / LEVELS;
         if let [value] = *row {
             return Scale::Sides.color(stepped(self.share(value.into())));
         }
         let best = (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
         let sure = stepped(f64::from(row[best]).clamp(0.0, 1.0));
-        blend(PAPER, class_color(best as f64), 0.15 + 0.6 * sure)
+        let style = Style::of(best);
+        if style.is_stripe(at / GRID, at % GRID) {
+            return PAPER;
+        }
+        blend(PAPER, style.color, 0.15 + 0.6 * sure)
     }
 
     /// The line between the halves, square by square.
@@ -182,13 +192,14 @@ impl Surface {
     }
 }
 
-/// The colours of the classes and their numbers, as many as there are colours.
-fn draw_classes(picture: &mut Picture, (mut left, top): (usize, usize), classes: usize) {
-    for class in 0..classes.min(SERIES.len()) {
-        let (number, color) = (class.to_string(), class_color(class as f64));
-        picture.rectangle((left, top), (left + 16, top + 16), color);
-        picture.text(&number, (left + 22, top), Align::Left, Size::Small, LABEL);
-        left += 22 + Size::Small.width(&number) + 18;
+/// The classes' dots and their numbers, as many in a row as there are colours.
+fn draw_classes(picture: &mut Picture, (left, top): (usize, usize), classes: usize) {
+    let advance = 22 + Size::Small.width(&classes.to_string()) + 18;
+    for class in 0..classes {
+        let (row, column) = (class / SERIES.len(), class % SERIES.len());
+        let (left, top) = (left + column * advance, top + row * KEY_ROW);
+        Style::of(class).dot(picture, (left as f64 + 8.0, top as f64 + 8.0), 16.0);
+        picture.text(&class.to_string(), (left + 22, top), Align::Left, Size::Small, LABEL);
     }
 }
 
@@ -196,10 +207,6 @@ fn draw_classes(picture: &mut Picture, (mut left, top): (usize, usize), classes:
 fn crossing((from, a): (Point, f64), (to, b): (Point, f64)) -> Option<Point> {
     let part = a / (a - b);
     ((a < 0.0) != (b < 0.0)).then_some((from.0 + part * (to.0 - from.0), from.1 + part * (to.1 - from.1)))
-}
-
-fn class_color(class: f64) -> Color {
-    SERIES[class.max(0.0) as usize % SERIES.len()]
 }
 
 /// The least and the largest of some numbers.
@@ -257,6 +264,25 @@ mod tests {
             let count = colors.iter().filter(|&&found| found == color).count();
             assert!((75_000..80_001).contains(&count), "class {class}: {count}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_dozen_classes_have_a_key_of_two_rows_and_stripes() -> Result<()> {
+        let surface = surface()?;
+        let of = |class: usize| {
+            answers(&surface, 12, |_| (0..12).map(|i| f32::from(u8::from(i == class))).collect())
+        };
+        let [plain, striped] = [surface.draw("Classes", &of(0)?)?, surface.draw("Classes", &of(8)?)?];
+        let color = blend(PAPER, SERIES[0], 0.75);
+        let count =
+            |picture: &Picture| picture.pixels().colors.iter().filter(|&&found| found == color).count();
+        let (plain, striped_count) = (count(&plain), count(&striped));
+        // One point of six is paper.
+        assert!(striped_count.abs_diff(plain * 5 / 6) < plain / 50, "{striped_count} of {plain}");
+        assert!(
+            (0..12).all(|class| striped.svg().is_ok_and(|svg| svg.contains(&format!(">{class}</text>"))))
+        );
         Ok(())
     }
 

@@ -1,4 +1,16 @@
 //! Losses: how far a prediction lies from its target.
+//!
+//! Predictions are `[B, …]`. Targets have the same shape, but for sparse losses, which take numbers of classes, `[B]` or
+//! `[B, 1]`. A sample's loss is the mean over its numbers, or the sum over classes where the formula says Σ; the batch's is
+//! the mean over its samples. [`compile`](crate::Model::compile) takes a loss as a value, for its options, or by Keras's name:
+//!
+//! ```
+//! use gradus::{Dense, Sequential, train::losses::Huber};
+//! let mut model = Sequential::new().add(Dense::new(1));
+//! model.compile("adam", "mean_squared_error", &[])?;
+//! model.compile("adam", Huber::new(0.5), &[])?;
+//! # Ok::<(), gradus::Error>(())
+//! ```
 
 mod binary_crossentropy;
 mod categorical_crossentropy;

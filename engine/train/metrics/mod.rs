@@ -1,4 +1,8 @@
 //! Metrics: what is reported beside the loss, added up over batches on the way.
+//!
+//! Predictions and targets have the shapes that [losses](crate::train::losses) take. [`compile`](crate::Model::compile) takes
+//! metrics by Keras's name, such as `accuracy`, or by that of a loss; [`Objective::metric`](crate::Objective::metric) takes one as
+//! a value, for its options. [`Logs`](crate::Logs) hold what they found.
 
 mod accuracy;
 mod at_threshold;
