@@ -1,7 +1,7 @@
 // C[m, n] = epilogue(sum over k of A(m, k) · B(k, n)) for adapters that run on a processor: no workgroup memory.
 //
-// Tile: ROWS x COLUMNS outputs a thread, four k at a time. Workgroup: THREADS threads.
-// Dispatch: x, y: ceil(ceil(M / ROWS) * ceil(N / COLUMNS) / THREADS) groups, those of one row of C side by side; z: SPLITS.
+// Tile: ROWS x COLUMNS outputs a thread, four k at a time. Workgroup: 32 threads.
+// Dispatch: x, y: ceil(ceil(M / ROWS) * ceil(N / COLUMNS) / 32) groups, those of one row of C side by side; z: SPLITS.
 // Reads: A (binding 1), B (2). Writes: C (3), or with SPLITS > 1 partial sums [SPLITS, stack, M, N] for sum_partials.
 // A sum runs in blocks of at most 512 terms, whose sums are added in order.
 
@@ -32,7 +32,6 @@ const STACK_BATCH: bool = false;
 const SPLITS: u32 = 1u;
 const ROWS: u32 = 16u;
 const COLUMNS: u32 = 8u;
-const THREADS: u32 = 32u;
 // A is [M, K], or transposed [K, M]; B is [K, N], or transposed [N, K].
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
@@ -46,10 +45,12 @@ const B_VECTOR: bool = false;
 const K_RAGGED: bool = true;
 const STORE_RESULT: bool = true;
 
+const THREADS: u32 = 32u;
 const COLUMNS4: u32 = COLUMNS / 4u;
 
-// The sums of the blocks before: no second set fits into registers.
-var<workgroup> totals: array<vec4<f32>, ROWS * COLUMNS4 * THREADS>;
+// The sums of the blocks before lie in workgroup memory, if they fit: no second set fits into a GPU's registers.
+const SHARED_TOTALS: bool = ROWS * COLUMNS <= 128u;
+var<workgroup> totals: array<vec4<f32>, u32(SHARED_TOTALS) * ROWS * COLUMNS4 * THREADS + u32(!SHARED_TOTALS)>;
 
 // Where this group's matrices start in a stack of them.
 var<private> base_a: u32;
@@ -140,14 +141,6 @@ fn gather4_b(n: u32, k: u32, end: u32) -> mat4x4<f32> {
     return mat4x4(gather_b(n, k, end), gather_b(n, k + 1u, end), gather_b(n, k + 2u, end), gather_b(n, k + 3u, end));
 }
 
-// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
-fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
-    var total = sum;
-    if (!first) { total += totals[at]; }
-    if (!last) { totals[at] = total; }
-    return total;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(local_invocation_index) local: u32,
@@ -169,6 +162,7 @@ fn main(
 
     let start = group.z * share;
     var sums: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    var total: array<array<vec4<f32>, COLUMNS4>, ROWS>;
     for (var block = start; block < end; block += 512u) {
         sums = array<array<vec4<f32>, COLUMNS4>, ROWS>();
         let stop = min(end, block + 512u);
@@ -188,7 +182,14 @@ fn main(
         }
         for (var i = 0u; i < ROWS; i++) {
             for (var c = 0u; c < COLUMNS4; c++) {
-                sums[i][c] = carry((i * COLUMNS4 + c) * THREADS + local, sums[i][c], block == start, stop == end);
+                let at = (i * COLUMNS4 + c) * THREADS + local;
+                if (SHARED_TOTALS) {
+                    if (block > start) { sums[i][c] += totals[at]; }
+                    if (stop < end) { totals[at] = sums[i][c]; }
+                } else {
+                    total[i][c] += sums[i][c];
+                    sums[i][c] = total[i][c];
+                }
             }
         }
     }

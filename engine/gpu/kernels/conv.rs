@@ -1,6 +1,6 @@
 //! Convolutions: products of matrices with addresses of their own, or for software adapters direct sums.
 
-use super::matmul::{MatMulSpec, Operand, core, finish, register_threads, vectors};
+use super::matmul::{MatMulSpec, Operand, REGISTER_THREADS, core, finish, vectors};
 use super::source::{Hooks, Source};
 use super::{Division, Specialised};
 use crate::graph::{Axis, Window};
@@ -227,6 +227,14 @@ fn register_kernel(
         workgroup: [threads as u32, 1, 1],
         work: Division { stack, rows, columns, tiles_a_group: threads, splits },
     }
+}
+
+/// Threads of a workgroup, with `results` of each: as many as the sums of blocks, which lie in workgroup memory, leave
+/// room for.
+fn register_threads(results: usize) -> usize {
+    const WORKGROUP_BYTES: usize = 16_384;
+    let fits = |threads: &usize| threads * results * 4 <= WORKGROUP_BYTES;
+    [REGISTER_THREADS, 16, 8].into_iter().find(fits).unwrap_or(4)
 }
 
 /// How many pixels a thread takes so that a row has few left over: between half of `most` and `most`.

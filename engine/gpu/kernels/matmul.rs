@@ -13,12 +13,8 @@ const REGISTER: &str = include_str!("../../../shaders/matmul_register.wgsl");
 #[cfg(test)]
 const NAIVE: &str = include_str!("../../../shaders/matmul_naive.wgsl");
 
-/// Threads of a workgroup of the kernels that keep their tiles in registers, with `results` of each: as many as the
-/// sums of blocks, which lie in workgroup memory, leave room for.
-pub(super) fn register_threads(results: usize) -> usize {
-    const WORKGROUP_BYTES: usize = 16_384;
-    [32, 16, 8].into_iter().find(|threads| threads * results * 4 <= WORKGROUP_BYTES).unwrap_or(4)
-}
+/// Threads of a workgroup of the kernel that keeps its tiles in registers.
+pub(super) const REGISTER_THREADS: usize = 32;
 
 /// `stack` products C = A·B of `[m, k]` with `[k, n]`.
 ///
@@ -88,11 +84,7 @@ pub(crate) fn matmul_naive(spec: &MatMulSpec) -> Specialised {
 pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
     let (source, slice) = match spec.tile {
         Tile::Registers { rows, columns } => {
-            let source = Source::new(REGISTER)
-                .number("ROWS", rows)
-                .number("COLUMNS", columns)
-                .number("THREADS", register_threads(rows * columns));
-            (source, 4)
+            (Source::new(REGISTER).number("ROWS", rows).number("COLUMNS", columns), 4)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
@@ -151,8 +143,8 @@ fn per_thread(rows: usize, columns: usize) -> (usize, usize) {
 pub(super) fn finish(name: &str, source: Source, spec: &MatMulSpec) -> Specialised {
     let (suffix, tile, workgroup, tiles_a_group) = match spec.tile {
         Tile::Registers { rows, columns } => {
-            let threads = register_threads(rows * columns);
-            (format!("registers_{rows}x{columns}"), (rows, columns), [threads, 1], threads)
+            let name = format!("registers_{rows}x{columns}");
+            (name, (rows, columns), [REGISTER_THREADS, 1], REGISTER_THREADS)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
