@@ -8,7 +8,7 @@ use crate::train::{constraints::Constraint, initializers::Initializer, regulariz
 use crate::train::{losses, metrics, optimizers};
 
 /// What gradus has not, by class and option; `*` stands for every class.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     // Keras's own results fail with any but the last.
     ("IoU", "axis"),
     ("MeanIoU", "axis"),
@@ -16,8 +16,6 @@ const REFUSED: [(&str, &str); 6] = [
     ("OneHotMeanIoU", "axis"),
     // Class numbers have no other; Keras on TensorFlow has none either.
     ("SparseCategoricalCrossentropy", "axis"),
-    // Gradients are 32-bit floats: there is nothing to scale.
-    ("*", "loss_scale_factor"),
 ];
 
 /// Whether gradus takes a config.

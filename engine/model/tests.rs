@@ -58,6 +58,21 @@ fn the_same_seed_gives_the_same_bits() -> Result<()> {
     Ok(())
 }
 
+/// A power of two changes no digit of the gradients, and the reported loss is never scaled.
+#[test]
+fn a_scaled_loss_trains_alike() -> Result<()> {
+    let (x, y) = samples();
+    let train = |optimizer: Sgd| {
+        let mut model = classifier();
+        model.compile(optimizer, "sparse_categorical_crossentropy", &[])?;
+        let history = model.fit(&x, &y, quiet())?;
+        Ok::<_, Error>((history, model.get_weights()?))
+    };
+    assert_eq!(train(Sgd::new(0.1).loss_scale_factor(1024.0))?, train(Sgd::new(0.1))?);
+    assert!(train(Sgd::new(0.1).loss_scale_factor(0.0)).is_err());
+    Ok(())
+}
+
 /// Two calls of one epoch are one call of two: order, dropout and Adam's step go on where they were.
 #[test]
 fn training_goes_on_where_it_stopped() -> Result<()> {

@@ -63,7 +63,11 @@ pub(super) fn learner_scalar(learner: usize, name: &str) -> String {
 fn gradients(graph: &mut Graph, learner: &Learner, loss: NodeId, weights: &[NodeId]) -> Result<Vec<NodeId>> {
     let own: Vec<NodeId> =
         weights.iter().copied().filter(|&id| parameter(graph, id).is_some_and(|p| learner.has(p))).collect();
-    let mut gradients = graph.gradients(loss, &own)?.into_iter();
+    let scaled = match learner.optimizer.base().loss_scale_factor {
+        Some(factor) => graph.scale(loss, factor as f32)?,
+        None => loss,
+    };
+    let mut gradients = graph.gradients(scaled, &own)?.into_iter();
     let all = weights.iter().map(|&weight| match own.contains(&weight) {
         true => gradients.next(),
         false => Some(graph.full(0.0, &graph.shape(weight).clone())),

@@ -41,6 +41,7 @@ COMMON = [
     {"gradient_accumulation_steps": 3},
     {"gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 2,
      "weight_decay": 0.1, "clipnorm": 0.8},
+    {"loss_scale_factor": 3.0},
 ]
 OWN = {
     "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],

@@ -17,6 +17,7 @@ pub struct Base {
     pub(super) use_ema: bool,
     pub(super) ema_momentum: f64,
     pub(super) ema_overwrite_frequency: Option<usize>,
+    pub(crate) loss_scale_factor: Option<f64>,
     pub(super) gradient_accumulation_steps: Option<usize>,
 }
 
@@ -33,6 +34,7 @@ impl Base {
             use_ema: false,
             ema_momentum: 0.99,
             ema_overwrite_frequency: None,
+            loss_scale_factor: None,
             gradient_accumulation_steps: None,
         }
     }
@@ -83,6 +85,7 @@ impl Base {
         for (name, limit) in clips {
             check_positive(place, name, limit.unwrap_or(1.0))?;
         }
+        check_positive(place, "loss_scale_factor", self.loss_scale_factor.unwrap_or(1.0))?;
         check_from_0(place, "weight_decay", self.weight_decay.unwrap_or(0.0))?;
         if !(0.0..=1.0).contains(&self.ema_momentum) {
             return Err(Error::argument(place, "ema_momentum", self.ema_momentum, "a number from 0 to 1"));
@@ -109,16 +112,15 @@ impl Base {
             "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "loss_scale_factor": null,
+            "loss_scale_factor": self.loss_scale_factor,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
         })
     }
 
     /// These options with those of `config`.
     pub(super) fn configured(self, config: &mut Config) -> Result<Self> {
-        // Names of optimizers are seen nowhere; scaling a loss and its gradient back changes nothing in 32 bits.
+        // Names of optimizers are seen nowhere.
         config.take("name");
-        config.pass_over(&[("loss_scale_factor", &["null"])]);
         let rate = config.take("learning_rate");
         Ok(Self {
             learning_rate: rate.map_or(Ok(self.learning_rate), |rate| LearningRate::from_config(&rate))?,
@@ -130,6 +132,7 @@ impl Base {
             use_ema: config.flag("use_ema", false)?,
             ema_momentum: config.number_or("ema_momentum", 0.99)?,
             ema_overwrite_frequency: config.count_or_none("ema_overwrite_frequency")?,
+            loss_scale_factor: config.number_or_none("loss_scale_factor")?,
             gradient_accumulation_steps: config.count_or_none("gradient_accumulation_steps")?,
         })
     }

@@ -255,6 +255,16 @@ pub trait Optimizer: Send + Sync + Debug {
         self
     }
 
+    /// What the loss is multiplied by before the gradients are computed, and they are divided by after, so that small ones do
+    /// not vanish; a power of two leaves every digit. The loss that is reported stays as it is. Default none.
+    fn loss_scale_factor(mut self, factor: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().loss_scale_factor = Some(factor);
+        self
+    }
+
     /// How many steps make one update, with the mean of their gradients. Default 1.
     fn gradient_accumulation_steps(mut self, steps: usize) -> Self
     where

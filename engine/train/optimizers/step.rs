@@ -67,6 +67,10 @@ pub(crate) fn add_step(
     let base = optimizer.base();
     let before = graph.read(variable);
     let gradient = graph.pack(variable, gradients)?;
+    let gradient = match base.loss_scale_factor {
+        Some(factor) => graph.scale(gradient, (1.0 / factor) as f32)?,
+        None => gradient,
+    };
     let (own, common) = slots.split_at(optimizer.slots().len());
     let mut common = common.iter().copied();
     let accumulator = base.gradient_accumulation_steps.and_then(|steps| Some((steps, common.next()?)));
