@@ -206,8 +206,8 @@ impl Network {
 
     /// How many calls of layers this comes to, those within models counted each time that the model is called.
     pub(crate) fn call_count(&self) -> usize {
-        let within = |layer: &Box<dyn Layer>| layer.network().map_or(1, Self::call_count);
-        let counts: Vec<usize> = self.layers.iter().map(within).collect();
+        let within = |layer: &dyn Layer| layer.network().map_or(1, Self::call_count);
+        let counts: Vec<usize> = self.layers.iter().map(|layer| within(layer.as_ref())).collect();
         self.calls.iter().fold(0, |sum: usize, call| sum.saturating_add(counts[call.layer]))
     }
 

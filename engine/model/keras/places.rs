@@ -30,10 +30,10 @@ pub(super) fn places(model: &Model) -> Vec<Place> {
 }
 
 /// Adds the places in `network`, which lies below `parent`; `built` goes on with its first leaf.
-fn add<'a>(
+fn add(
     network: &Network,
     parent: &str,
-    built: &mut dyn Iterator<Item = (usize, &'a BuiltLayer)>,
+    built: &mut dyn Iterator<Item = (usize, &BuiltLayer)>,
     places: &mut Vec<Place>,
 ) {
     let mut counts: HashMap<String, usize> = HashMap::new();
