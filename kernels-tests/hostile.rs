@@ -97,6 +97,8 @@ fn kinds(directory: &Path) -> Vec<(&'static str, Vec<u8>, Reader)> {
         ("graph.keras", golden("graph.keras"), model),
         ("words.h5", golden("words.h5"), model),
         ("volumes_tf.h5", golden("volumes_tf.h5"), model),
+        ("nested.keras", golden("nested.keras"), model),
+        ("twins_tf.h5", golden("twins_tf.h5"), model),
         ("images.onnx", golden("../../onnx/images.onnx"), model),
         ("branches.onnx", golden("../../onnx/branches.onnx"), model),
     ]

@@ -15,7 +15,7 @@ use crate::train::optimizers::{
 type Make = fn() -> Box<dyn Optimizer>;
 
 /// Each with a name, and whether tf_keras has one that does the same.
-const OPTIMIZERS: [(&str, bool, Make); 18] = [
+const OPTIMIZERS: [(&str, bool, Make); 19] = [
     ("sgd", true, || Box::new(Sgd::new(0.05))),
     ("sgd_momentum", true, || Box::new(Sgd::new(0.05).momentum(0.9).nesterov(true).weight_decay(0.1))),
     // tf_keras's newer SGD remembers a momentum that it has not.
@@ -27,6 +27,9 @@ const OPTIMIZERS: [(&str, bool, Make); 18] = [
     ("adadelta_decay", true, || Box::new(Adadelta::new(0.5).weight_decay(0.1))),
     ("adam", true, || Box::new(Adam::new(0.01).clipnorm(0.5))),
     ("adam_amsgrad", true, || Box::new(Adam::new(0.05).amsgrad(true).weight_decay(0.1))),
+    ("adam_averaged", true, || {
+        Box::new(Adam::new(0.05).use_ema(true).ema_momentum(0.9).ema_overwrite_frequency(3))
+    }),
     ("adamw", true, || Box::new(AdamW::new(0.05).weight_decay(0.1).amsgrad(true))),
     ("adamax", true, || Box::new(Adamax::new(0.02))),
     ("ftrl", true, || Box::new(Ftrl::new(0.1))),

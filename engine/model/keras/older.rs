@@ -198,8 +198,8 @@ pub(super) fn older_settings(settings: &mut Value) -> Order {
     order
 }
 
-/// The optimizer as tf_keras's own, if there is one that does the same. tf_keras finds it by the name that it is registered
-/// under; Keras 3 passes over that.
+/// The optimizer as tf_keras's own, if there is one that does the same, by the name that it is registered under there. Keras 3
+/// finds its own by the option `name`, as in tf_keras's files, with default options.
 fn registered(optimizer: &Value) -> Option<Value> {
     let class = optimizer["class_name"].as_str().filter(|class| REGISTERED.contains(class))?;
     let mut options = optimizer["config"].as_object()?.clone();
@@ -212,7 +212,8 @@ fn registered(optimizer: &Value) -> Option<Value> {
             return None;
         }
     }
-    Some(json!({ "class_name": class, "registered_name": format!("Custom>{class}"), "config": options }))
+    options.insert("name".into(), json!(class));
+    Some(json!({ "class_name": format!("Custom>{class}"), "config": options }))
 }
 
 /// The optimizer as one of TensorFlow before 2.11, if there is one that does the same.
