@@ -141,3 +141,23 @@ fn known_averages_do_not_part_two_convolutions() -> Result<()> {
     assert!(turns(layers(false), &[2, 6, 5], true)? > 2);
     Ok(())
 }
+
+/// Two transpositions that do not undo each other become one, which moves each element to the same place.
+#[test]
+fn transpositions_in_a_row_are_one() -> Result<()> {
+    let shape = [2, 3, 4];
+    let mut graph = Graph::new();
+    let x = graph.input("x", &shape, Element::F32);
+    let turned = graph.transpose(x, &[0, 1, 3, 2])?;
+    let again = graph.transpose(turned, &[0, 3, 1, 2])?;
+    graph.output("y", again)?;
+    let count = BATCH * shape.iter().product::<usize>();
+    let data = [Tensor::f32(&[&[BATCH], &shape[..]].concat(), uniform(1, count, 1.0))?];
+    let steps = steps(&[BATCH], &[]);
+    let found = [FUSED, PLAIN].map(|options| run_cpu(&graph, options, &data, (&[], &steps), &[]));
+    assert_eq!(found[0], found[1]);
+    let program = schedule(&graph, Target::Cpu, FUSED, BATCH)?;
+    let is_turn = |id: &NodeId| matches!(program.graph.node(*id).op, Op::Transpose { .. });
+    assert_eq!(program.graph.ids().filter(is_turn).count(), 1);
+    Ok(())
+}
