@@ -71,6 +71,7 @@ pub mod train;
 mod cancellation;
 mod error;
 mod tensor;
+mod write_file;
 
 /// The README's code is run as a test.
 #[cfg(all(doctest, feature = "hdf5"))]

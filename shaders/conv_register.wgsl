@@ -5,7 +5,6 @@
 // Dispatch: x, y: ceil(images * RESULT_HEIGHT * PHASES * SEGMENTS * ceil(RESULT_CHANNELS / COLUMNS) / THREADS) groups.
 // Reads: x (binding 1), w (2). Writes: y (3).
 // A sum runs in blocks of at most 512 terms, whose sums are added in order.
-
 struct Step {
     batch: u32, offset: u32, iteration: u32, row: u32,
     seed_low: u32, seed_high: u32, unused_a: u32, unused_b: u32,
@@ -14,7 +13,6 @@ struct Step {
 
 alias ElementA = f32;
 alias ElementB = f32;
-
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read_write> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read_write> b: array<ElementB>;
@@ -55,7 +53,6 @@ const PAD_LEFT: u32 = 0u;
 const PHASES: u32 = 1u;
 // Whether weights that follow each other in memory belong to neighbouring source channels.
 const B_ALONG_SOURCE: bool = false;
-
 // The source row that a tap meets; too large if there is none, as the unsigned difference is when it wraps.
 fn source_row(row: u32, tap: u32) -> u32 { return row * STRIDE_H + tap * DILATION_H - PAD_TOP; }
 // The source column that a tap meets from pixel `at` of a phase; too large if there is none.
@@ -64,7 +61,6 @@ fn filter_address(tap_h: u32, tap_w: u32, source: u32, channel: u32) -> u32 {
     return ((tap_h * KERNEL_W + tap_w) * SOURCE_CHANNELS + source) * RESULT_CHANNELS + channel;
 }
 // end taps
-
 const COLUMNS4: u32 = COLUMNS / 4u;
 const GROUPS: u32 = (RESULT_CHANNELS + COLUMNS - 1u) / COLUMNS;
 const SEGMENTS: u32 = ((RESULT_WIDTH + PHASES - 1u) / PHASES + PIXELS - 1u) / PIXELS;
@@ -73,7 +69,6 @@ const RESULT_RAGGED: bool = RESULT_CHANNELS % COLUMNS != 0u;
 const QUADS: u32 = (SOURCE_CHANNELS + 3u) / 4u;
 const STEPS: u32 = KERNEL_H * (KERNEL_W / TAPS) * QUADS;
 const STEPS_A_BLOCK: u32 = 512u / (TAPS * 4u);
-
 const MANY_BLOCKS: bool = STEPS > STEPS_A_BLOCK;
 // The sums of the blocks before: no second set fits into registers.
 var<workgroup> totals: array<vec4<f32>, PIXELS * COLUMNS4 * THREADS>;
@@ -81,41 +76,46 @@ fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
 fn read4_a(index: u32) -> vec4<f32> { return vec4(a[index], a[index + 1u], a[index + 2u], a[index + 3u]); }
 fn read4_b(index: u32) -> vec4<f32> { return vec4(b[index], b[index + 1u], b[index + 2u], b[index + 3u]); }
-
 fn load_a(index: u32, value: f32) -> f32 { return value; }
 fn load_b(index: u32, value: f32) -> f32 { return value; }
 fn epilogue(index: u32, value: f32) -> f32 { return value; }
 
-// Four channels of a source pixel; zeros outside of the image and beyond the last channel.
+// A channel of the pixel that begins at `start`; zero outside of the image and beyond the last. Without branches: hundreds of
+// them take SwiftShader minutes to compile.
+fn element(start: u32, channel: u32, outside: bool) -> f32 {
+    let absent = outside | (SOURCE_RAGGED & (channel >= SOURCE_CHANNELS));
+    let i = start + select(channel, 0u, absent);
+    return select(load_a(i, read_a(i)), 0.0, absent);
+}
+
+// Four channels of a source pixel.
 fn pixel(row_start: u32, column: u32, channel: u32) -> vec4<f32> {
-    let outside = A_PADDED && column >= SOURCE_WIDTH;
-    let i = (row_start + select(column, 0u, outside)) * SOURCE_CHANNELS + channel;
+    let outside = A_PADDED & (column >= SOURCE_WIDTH);
+    let start = (row_start + select(column, 0u, outside)) * SOURCE_CHANNELS;
+    let i = start + channel;
     if (A_VECTOR) {
         let v = read4_a(i);
         let loaded = vec4(load_a(i, v.x), load_a(i + 1u, v.y), load_a(i + 2u, v.z), load_a(i + 3u, v.w));
         return select(loaded, vec4(0.0), outside);
     }
-    if (outside) { return vec4(0.0); }
-    var values = vec4(load_a(i, read_a(i)), 0.0, 0.0, 0.0);
-    if (channel + 1u < SOURCE_CHANNELS) { values.y = load_a(i + 1u, read_a(i + 1u)); }
-    if (channel + 2u < SOURCE_CHANNELS) { values.z = load_a(i + 2u, read_a(i + 2u)); }
-    if (channel + 3u < SOURCE_CHANNELS) { values.w = load_a(i + 3u, read_a(i + 3u)); }
-    return values;
+    return vec4(element(start, channel, outside), element(start, channel + 1u, outside),
+        element(start, channel + 2u, outside), element(start, channel + 3u, outside));
 }
 
 fn weight(tap: vec2<u32>, source: u32, channel: u32) -> f32 {
-    if ((SOURCE_RAGGED && source >= SOURCE_CHANNELS) || (RESULT_RAGGED && channel >= RESULT_CHANNELS)) { return 0.0; }
-    let i = filter_address(tap.x, tap.y, source, channel);
-    return load_b(i, read_b(i));
+    let absent = (SOURCE_RAGGED & (source >= SOURCE_CHANNELS)) | (RESULT_RAGGED & (channel >= RESULT_CHANNELS));
+    let i = select(filter_address(tap.x, tap.y, source, channel), 0u, absent);
+    return select(load_b(i, read_b(i)), 0.0, absent);
 }
 
 // Four weights, along the axis that is contiguous in memory.
 fn weights4(tap: vec2<u32>, source: u32, channel: u32) -> vec4<f32> {
     if (B_VECTOR) {
-        if ((SOURCE_RAGGED && source >= SOURCE_CHANNELS) || (RESULT_RAGGED && channel >= RESULT_CHANNELS)) { return vec4(0.0); }
-        let i = filter_address(tap.x, tap.y, source, channel);
+        let absent = (SOURCE_RAGGED & (source >= SOURCE_CHANNELS)) | (RESULT_RAGGED & (channel >= RESULT_CHANNELS));
+        let i = select(filter_address(tap.x, tap.y, source, channel), 0u, absent);
         let v = read4_b(i);
-        return vec4(load_b(i, v.x), load_b(i + 1u, v.y), load_b(i + 2u, v.z), load_b(i + 3u, v.w));
+        let loaded = vec4(load_b(i, v.x), load_b(i + 1u, v.y), load_b(i + 2u, v.z), load_b(i + 3u, v.w));
+        return select(loaded, vec4(0.0), absent);
     }
     let one = vec2(u32(B_ALONG_SOURCE), u32(!B_ALONG_SOURCE));
     return vec4(weight(tap, source, channel), weight(tap, source + one.x, channel + one.y),

@@ -18,13 +18,12 @@ pub mod npz;
 pub mod onnx;
 pub mod protobuf;
 pub mod safetensors;
-mod write_file;
 
 use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-pub use write_file::write_file;
+pub use crate::write_file::write_file;
 
 /// The whole file.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {

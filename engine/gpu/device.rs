@@ -4,7 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{self, Choice};
+use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
+
+/// What is used of an adapter where it has it.
+const WANTED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE);
 
 /// What the executor did so far, for `explain` and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -42,6 +46,8 @@ pub struct Device {
     pub limits: wgpu::Limits,
     /// Bytes of the adapter's own memory, where the driver tells.
     pub memory: Option<u64>,
+    /// What the driver has compiled before, where that is kept.
+    pub cache: Option<PipelineCache>,
     counters: Mutex<Counters>,
     failure: Arc<Mutex<Option<Failure>>>,
     /// Whether memory has run out since the last look.
@@ -68,7 +74,7 @@ impl Device {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gradus"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & WANTED,
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
@@ -78,7 +84,18 @@ impl Device {
         let (failure, exhausted) = (Arc::default(), Arc::default());
         listen(&device, &failure, &exhausted);
         let memory = super::room::memory(adapter);
-        Ok(Self { device, queue, info, limits, memory, counters: Mutex::default(), failure, exhausted })
+        let cache = PipelineCache::open(&device, &info);
+        Ok(Self {
+            device,
+            queue,
+            info,
+            limits,
+            memory,
+            cache,
+            counters: Mutex::default(),
+            failure,
+            exhausted,
+        })
     }
 
     /// What has been done so far.

@@ -11,6 +11,7 @@ mod engine;
 pub(crate) mod kernels;
 mod lower;
 mod pace;
+mod pipeline_cache;
 mod pipelines;
 mod profile;
 pub(crate) mod region;

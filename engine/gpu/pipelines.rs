@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::device::Device;
+use super::pipeline_cache::PipelineCache;
 use super::shader::Shader;
 use crate::error::{Error, Result};
 
@@ -49,6 +50,9 @@ impl Pipelines {
         let pipelines = compile_all(device, &missing)?;
         device.count(|c| c.pipelines += missing.len() as u64);
         device.check()?;
+        if let Some(cache) = device.cache.as_ref().filter(|_| !missing.is_empty()) {
+            cache.save();
+        }
         tracing::debug!(new = missing.len(), used = keys.len(), "pipelines compiled");
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
             self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout });
@@ -105,7 +109,7 @@ fn compile_all(
     device: &Device,
     shaders: &[(&Shader, wgpu::BindGroupLayout)],
 ) -> Result<Vec<wgpu::ComputePipeline>> {
-    Ok(shaders.iter().map(|(shader, layout)| compile(&device.device, shader, layout)).collect())
+    Ok(shaders.iter().map(|(shader, layout)| compile(device, shader, layout)).collect())
 }
 
 /// A kernel, or what the driver has against it. A browser answers later, through the device's own check.
@@ -118,7 +122,7 @@ fn compile_checked(
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
     let [validation, internal, memory] =
         [Validation, Internal, OutOfMemory].map(|filter| device.device.push_error_scope(filter));
-    let pipeline = compile(&device.device, shader, layout);
+    let pipeline = compile(device, shader, layout);
     let errors = [memory, internal, validation].map(|scope| pollster::block_on(scope.pop()));
     match errors.into_iter().flatten().next() {
         None => Ok(pipeline),
@@ -143,7 +147,8 @@ fn refused(device: &Device, shader: &Shader, error: &wgpu::Error) -> Error {
     )
 }
 
-fn compile(device: &wgpu::Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> wgpu::ComputePipeline {
+fn compile(device: &Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> wgpu::ComputePipeline {
+    let Device { device, cache, .. } = device;
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(&shader.name),
         source: wgpu::ShaderSource::Wgsl(shader.wgsl.as_str().into()),
@@ -168,7 +173,7 @@ fn compile(device: &wgpu::Device, shader: &Shader, layout: &wgpu::BindGroupLayou
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache: cache.as_ref().map(PipelineCache::cache),
     })
 }
 

@@ -11,7 +11,8 @@ use crate::tensor::Tensor;
 /// Draws what a layer gives for one image, channel by channel, and writes it to `path`, as PNG or SVG as it ends.
 ///
 /// `maps`, `[1, height, width, channels]`, is what [`Model::layer_output`](crate::Model::layer_output) gives. All
-/// channels share one scale of colours, from dark for the least number to yellow for the largest.
+/// channels share one scale of colours, from dark for the least number to yellow for the largest. A layer whose channels
+/// come first gives `[1, channels, height, width]`: ask for what a `Permute::new(&[2, 3, 1])` behind it gives.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
