@@ -277,7 +277,7 @@ fn faults(class: &str) -> Vec<(&'static str, Value)> {
         "Reshape" => vec![("target_shape", json!([7, 11, 13])), ("target_shape", json!([0]))],
         "RepeatVector" => vec![("n", json!(0)), ("n", json!(-1))],
         "Cropping2D" => vec![("cropping", json!([9, 9])), ("cropping", json!("some"))],
-        "UpSampling2D" => vec![("size", json!([0, 1])), ("interpolation", json!("bicubic"))],
+        "UpSampling2D" => vec![("size", json!([0, 1])), ("interpolation", json!("cubic"))],
         "LayerNormalization" => vec![("axis", json!(7)), ("epsilon", json!(-1.0))],
         "BatchNormalization" => vec![("axis", json!(9)), ("momentum", json!("slow"))],
         "GaussianNoise" => vec![("stddev", json!(-1.0))],
