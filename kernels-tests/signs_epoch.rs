@@ -1,9 +1,9 @@
-//! One epoch of the SIGNS network on the GPU: what is submitted, started, made and read back.
+//! What is submitted, started, made and read back in an epoch on the GPU.
 
-use super::programs::{FUSED, engine, program, steps};
+use super::programs::{FUSED, devices, engine, program, steps};
 use crate::data::one_hot;
 use crate::gpu::Counters;
-use crate::model::Purpose;
+use crate::model::{FitOptions, Purpose};
 use crate::{Conv2D, Dense, Flatten, MaxPooling2D, Sequential, Sgd, Tensor};
 
 /// The network of `examples/signs_cnn`.
@@ -48,4 +48,39 @@ fn an_epoch_makes_nothing_and_reads_eight_bytes_a_step() {
         // All weights are zero, so that every class has probability 1/6 and the first loss is ln 6.
         assert!((f64::from(outputs[0][0]) - 6f64.ln()).abs() <= 8.0 * f64::from(f32::EPSILON) * 6f64.ln());
     });
+}
+
+/// Steps of a submission change how often the device is asked, and nothing that comes out.
+#[test]
+fn a_device_takes_as_many_steps_a_submission_as_it_is_told() -> anyhow::Result<()> {
+    let Some(device) = devices().into_iter().nth(1) else { return Ok(()) };
+    let x = Tensor::f32(&[24, 3], super::harness::random(72, 5))?;
+    let trained = |steps: usize| -> anyhow::Result<(Vec<f32>, u64)> {
+        let model = Sequential::new().add(Dense::new(4).activation("tanh")).add(Dense::new(3));
+        let mut model = model.device(device.clone().steps_per_submission(steps));
+        model.compile(Sgd::new(0.1), "mean_squared_error", &[])?;
+        model.fit(&x, &x, FitOptions::new().batch_size(4).epochs(2).verbose(0))?;
+        let text = model.explain()?;
+        let count = text.split("So far: ").nth(1).and_then(|rest| rest.split(' ').next());
+        let count = count.unwrap_or_default().parse()?;
+        Ok((model.get_weights()?.iter().flat_map(Tensor::to_f32).collect(), count))
+    };
+    let ((one, often), (six, rarely)) = (trained(1)?, trained(6)?);
+    assert_eq!(one, six);
+    // Two epochs of six steps each; all else is submitted alike.
+    assert_eq!(often - rarely, 2 * 6 - 2);
+    Ok(())
+}
+
+/// More steps than the device keeps records of at a time, in submissions that do not divide them.
+#[test]
+fn a_long_run_takes_its_steps_in_order() -> anyhow::Result<()> {
+    let Some(device) = devices().into_iter().nth(1) else { return Ok(()) };
+    let mut model = Sequential::new().add(Dense::new(1).use_bias(false).kernel_initializer("ones"));
+    model.build(&[1])?;
+    let mut model = model.device(device.steps_per_submission(100));
+    let numbers: Vec<f32> = (0..2100_u16).map(f32::from).collect();
+    let x = Tensor::f32(&[numbers.len(), 1], numbers.clone())?;
+    assert_eq!(model.predict(&x, 1)?.to_f32(), numbers);
+    Ok(())
 }

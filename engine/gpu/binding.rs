@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::data::DataSets;
 use super::device::Device;
-use super::pace::{MAX_STEPS, Pace};
+use super::pace::Pace;
 use super::pipelines::Pipeline;
 use super::shader::{Grid, Resource, Shader};
 use crate::error::{Error, Result};
@@ -13,6 +13,9 @@ use crate::schedule::{Memory, Program, Step};
 
 /// Bytes of a step's record.
 pub const RECORD: usize = 256;
+
+/// Steps whose records lie on the device at a time: four of the largest submissions.
+pub const RECORDS: usize = 1024;
 
 /// Scalars that a record has room for.
 const MAX_SCALARS: usize = 56;
@@ -81,6 +84,7 @@ pub struct Bound {
     /// Rows of each output that has one for each step.
     pub steps: usize,
     pub data: DataSets,
+    /// The records of steps to come, [`RECORDS`] at most.
     pub table: wgpu::Buffer,
     pub outputs: Vec<(wgpu::Buffer, usize)>,
     pub staging: wgpu::Buffer,
@@ -117,7 +121,7 @@ impl Bound {
         let total: usize = outputs.iter().map(|(_, words)| words).sum();
         let staging = device.staging("outputs read back", total as u64 * 4)?;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let table = device.buffer("steps", (MAX_STEPS * RECORD) as u64, usage)?;
+        let table = device.buffer("steps", (RECORDS * RECORD) as u64, usage)?;
         let (program, groups, pace, generation) = (index, Vec::new(), Pace::default(), 0);
         let mut bound = Self { program, steps, data, table, outputs, staging, groups, pace, generation };
         for dispatch in &loaded.dispatches {

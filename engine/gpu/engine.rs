@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::adapter::{self, Choice};
-use super::binding::{Bound, Loaded, RECORD, record};
+use super::binding::{Bound, Loaded, RECORD, RECORDS, record};
 use super::data::{DataSets, needs_stream};
 use super::device::{Counters, Device};
 use super::lower::lower;
@@ -278,13 +278,18 @@ impl Engine {
         let loaded = find(programs, bound.program, "program")?;
         steps.iter().try_for_each(|step| bound.check(&loaded.program, step))?;
         bound.pace.pause();
-        let mut left = steps;
+        let (mut left, mut recorded) = (steps, 0..0);
         while !left.is_empty() && !token.is_cancelled() {
             let batches = left.iter().map(|step| (step.offset, step.batch));
             let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
             let (now, later) = left.split_at(count);
             bound.pace.make_room(device).await?;
-            submit(device, loaded, bound, now)?;
+            let first = steps.len() - left.len();
+            if first + count > recorded.end {
+                recorded = first..(first + RECORDS).min(steps.len());
+                write_records(device, bound, &steps[recorded.clone()]);
+            }
+            submit(device, loaded, bound, (now, first - recorded.start))?;
             left = later;
         }
         device.check()?;
@@ -370,11 +375,20 @@ fn gone(what: &str) -> Error {
     Error::order("Engine", format!("the {what} is of another engine, or was freed"), "load and bind it anew")
 }
 
-/// Encodes and submits `steps`, which fit one submission.
-fn submit(device: &Device, loaded: &Loaded, bound: &mut Bound, steps: &[Step]) -> Result<()> {
-    bound.data.stream(device, steps.iter().map(|step| (step.offset, step.batch)))?;
+/// Brings the records of steps to come to the device. What was submitted before has read those before.
+fn write_records(device: &Device, bound: &Bound, steps: &[Step]) {
     let records: Vec<[u32; RECORD / 4]> = steps.iter().map(record).collect();
     device.queue.write_buffer(&bound.table, 0, bytemuck::cast_slice(&records));
+}
+
+/// Encodes and submits `steps`, which fit one submission; their records lie in the table from number `first` on.
+fn submit(
+    device: &Device,
+    loaded: &Loaded,
+    bound: &mut Bound,
+    (steps, first): (&[Step], usize),
+) -> Result<()> {
+    bound.data.stream(device, steps.iter().map(|step| (step.offset, step.batch)))?;
     let mut encoder = device.device.create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     let limit = device.limits.max_compute_workgroups_per_dimension;
@@ -382,7 +396,7 @@ fn submit(device: &Device, loaded: &Loaded, bound: &mut Bound, steps: &[Step]) -
         for (dispatch, group) in loaded.dispatches.iter().zip(&bound.groups) {
             let [x, y, z] = dispatch.grid.at(step.batch, limit);
             pass.set_pipeline(&dispatch.pipeline.pipeline);
-            pass.set_bind_group(0, group, &[(i * RECORD) as u32]);
+            pass.set_bind_group(0, group, &[((first + i) * RECORD) as u32]);
             pass.dispatch_workgroups(x, y, z);
         }
     }

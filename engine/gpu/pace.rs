@@ -7,8 +7,8 @@ use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use super::device::Device;
 use crate::error::Result;
 
-/// Steps in one submission at most: the step table has as many records.
-pub const MAX_STEPS: usize = 256;
+/// Steps in one submission at most.
+const MAX_STEPS: usize = 256;
 
 /// What one submission should take: short enough for progress bars and driver time-outs, long enough that
 /// submitting costs nothing.
