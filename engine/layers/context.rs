@@ -4,7 +4,6 @@ use super::{ActivationFunction, Layer, Network};
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, VariableId};
 use crate::train::constraints::Constraint;
-use crate::train::regularizers::Regularizer;
 
 /// Where a layer is called: the graph that grows, and what the layer needs to know of it.
 #[derive(Debug)]
@@ -83,13 +82,9 @@ impl<'a> Context<'a> {
         let outer = self.graph.enter(&format!("{}{}", self.path, layer.name()));
         (self.weights, self.trainable) = (weights, layer.trainable());
         let outputs = layer.call_each(self, inputs)?;
-        for &output in &outputs {
-            if let Some(regularizer) = layer.activity_regularizer() {
-                self.penalize_output(output, regularizer)?;
-            }
-            if layer.passes_mask() {
-                self.pass_mask(inputs, output)?;
-            }
+        self.penalize_outputs(layer, &outputs)?;
+        for &output in outputs.iter().filter(|_| layer.passes_mask()) {
+            self.pass_mask(inputs, output)?;
         }
         self.graph.enter(&outer);
         Ok(outputs)
@@ -160,11 +155,14 @@ impl<'a> Context<'a> {
         self.frozen |= frozen;
     }
 
-    /// Keras divides what a layer's output adds to the loss by the number of samples.
-    fn penalize_output(&mut self, output: NodeId, regularizer: Regularizer) -> Result<()> {
-        let penalty = regularizer.penalty(self.graph, output)?;
-        let batch = self.graph.batch_size();
-        self.penalties.push(self.graph.divide(penalty, batch)?);
+    /// Adds to the loss what `layer` says of its outputs; Keras divides it by the number of samples.
+    pub(super) fn penalize_outputs(&mut self, layer: &dyn Layer, outputs: &[NodeId]) -> Result<()> {
+        let Some(regularizer) = layer.activity_regularizer() else { return Ok(()) };
+        for &output in outputs {
+            let penalty = regularizer.penalty(self.graph, output)?;
+            let batch = self.graph.batch_size();
+            self.penalties.push(self.graph.divide(penalty, batch)?);
+        }
         Ok(())
     }
 

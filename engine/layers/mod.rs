@@ -280,7 +280,24 @@ pub trait Layer: Send + Sync + Debug {
 
     /// What the output adds to the loss: the penalty over a batch, divided by the number of samples.
     fn activity_regularizer(&self) -> Option<Regularizer> {
-        None
+        self.base().activity_regularizer()
+    }
+
+    /// The layer whose output adds to the loss what `regularizer`, as [`Regularizer`] or by name, makes of it over a batch,
+    /// divided by the number of samples; of several outputs each does. Default nothing.
+    ///
+    /// ```
+    /// use gradus::layers::{Layer, ReLU};
+    /// let sparse = ReLU::new().with_activity_regularizer("l1");
+    /// ```
+    fn with_activity_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+        Self: Sized,
+    {
+        let regularizer = self.base_mut().given(regularizer);
+        self.base_mut().set_activity_regularizer(regularizer);
+        self
     }
 
     /// Whether the output has the time steps of the input, so that a mask of some of them holds for it too.

@@ -9,6 +9,9 @@ use crate::tensor::Shape;
 
 /// One layer for every time step of `[None, time, …]`, always with the same weights.
 ///
+/// What its output adds to the loss is its own to say: as in Keras 3, an `activity_regularizer` of the wrapped layer is not
+/// asked; those of the layers of a wrapped model are, at every time step.
+///
 /// ```
 /// use gradus::layers::{Conv2D, TimeDistributed};
 /// let layer = TimeDistributed::new(Conv2D::new(8, 3));
@@ -80,6 +83,7 @@ impl Layer for TimeDistributed {
             let expected = "of a layer that gives one value, no model";
             return Err(Error::argument(self.place(), "layer", found, expected));
         }
+        self.layer.base().check(&self.layer.place())?;
         match input {
             [time, step @ ..] if *time > 0 && !step.is_empty() => {
                 Ok([&[*time], self.layer.output_shape(step)?.as_slice()].concat())

@@ -115,6 +115,10 @@ CASES = {
     "Dot": ({"axes": 1}, {"axes": (1, 2), "normalize": True}),
     **{name: ({}, {}) for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")},
 }
+# All layers have this one, but for these.
+NOT_REGULARIZED = ("ActivityRegularization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+CASES = {name: (needed, own if name in NOT_REGULARIZED else own | {"activity_regularizer": L2})
+         for name, (needed, own) in CASES.items()}
 MIXED = {"from_logits": True, "label_smoothing": 0.1, "axis": 1}
 FOCAL = MIXED | {"alpha": 0.3, "gamma": 1.5}
 REDUCED = {"reduction": "sum"}
