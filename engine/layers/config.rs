@@ -28,6 +28,8 @@ impl Config {
     /// [`Error::Argument`] if one of them is of another kind, or the numbers are others.
     pub fn base(&mut self) -> Result<Base> {
         self.pass_over(&NEUTRAL);
+        let remedy = "absent: Keras's files have what it learned within the kernel, so leave it out and load the weights";
+        self.refuse("lora_rank", remedy)?;
         let mut base = Base::default();
         if let Some(name) = self.text("name")? {
             base.set_name(&name);
