@@ -315,6 +315,12 @@ pub trait Layer: Send + Sync + Debug {
         None
     }
 
+    /// How many axes of a sample, the first ones, the layers of [`Layer::network`] do not see: they are called at each place
+    /// along these by itself, as in [`TimeDistributed`]. Default 0: they are called on the inputs as they are.
+    fn distributed_axes(&self) -> usize {
+        0
+    }
+
     /// Adds the forward pass for the input node `[B, …]`, whose shape [`Layer::output_shape`] has accepted.
     ///
     /// # Errors
