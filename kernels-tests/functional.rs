@@ -235,7 +235,7 @@ fn layers_of_several_outputs_stand_last_in_a_row() -> Result<()> {
     let twice = refused(Sequential::new().add(lstm().return_sequences(true)).add(LSTM::new(3)));
     assert!(twice.contains("expected 1: call the layer in a functional Model"), "{twice}");
     let inner = refused(Sequential::new().add(TimeDistributed::new(lstm())));
-    assert!(inner.contains("a layer that gives one value"), "{inner}");
+    assert!(inner.contains("a layer or a model that gives one value"), "{inner}");
     Ok(())
 }
 

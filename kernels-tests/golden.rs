@@ -92,9 +92,10 @@ impl Golden {
     }
 
     /// Names of all small runs (`signs_cnn`, `fashion_mlp` and `xor` are not among them).
-    pub fn small() -> [&'static str; 19] {
+    pub fn small() -> [&'static str; 20] {
         [
             "recurrent_regularized",
+            "outputs_regularized",
             "regularized",
             "constrained",
             "sgd_plain",

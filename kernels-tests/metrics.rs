@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::golden::{same_options, unpacked};
 use super::programs::{FUSED, Left, program, run, run_cpu, shared, steps};
-use crate::graph::{Element, Graph};
+use crate::graph::{Element, Graph, NodeId};
 use crate::tensor::{Tensor, Values};
 use crate::train::losses::{Huber, Loss, Prediction, Reduction};
 use crate::train::metrics::{
@@ -18,15 +18,18 @@ const BOUND: f64 = 1e-5;
 
 const BATCHES: [usize; 3] = [5, 5, 3];
 
-/// The sums of one batch of targets and predictions, and of a mask if there is one.
-fn graph(metric: &dyn Metric, data: &[Tensor]) -> Graph {
+/// The sums of one batch of targets and predictions, and behind them of a mask, or of weights, or of both.
+fn graph(metric: &dyn Metric, data: &[Tensor], has_weight: bool) -> Graph {
     let mut graph = Graph::new();
-    let mut inputs = ["y", "x", "mask"].iter().zip(data).map(|(name, tensor)| {
+    let mut inputs: Vec<NodeId> = Vec::new();
+    for (i, tensor) in data.iter().enumerate() {
         let labels = matches!(tensor.values(), Values::U32(_));
-        graph.input(name, &tensor.shape()[1..], if labels { Element::U32 } else { Element::F32 })
-    });
-    let (target, value, mask) = (inputs.next().unwrap(), inputs.next().unwrap(), inputs.next());
-    let prediction = Prediction { mask, ..Prediction::of(value) };
+        let element = if labels { Element::U32 } else { Element::F32 };
+        inputs.push(graph.input(&format!("input {i}"), &tensor.shape()[1..], element));
+    }
+    let weight = has_weight.then(|| inputs.pop().unwrap());
+    let (target, value, mask) = (inputs[0], inputs[1], inputs.get(2).copied());
+    let prediction = Prediction { mask, weight, ..Prediction::of(value) };
     let sums = metric.sums(&mut graph, target, &prediction).unwrap();
     for (i, sum) in sums.into_iter().enumerate() {
         graph.output(&i.to_string(), sum).unwrap();
@@ -56,7 +59,12 @@ fn close(what: &str, found: &[f64], expected: &[f64]) {
 
 /// `metric` over the batches on every executor.
 fn check(what: &str, metric: &dyn Metric, data: &[Tensor], expected: &[f64]) {
-    let (graph, steps) = (graph(metric, data), steps(&BATCHES, &[]));
+    check_on_all(what, metric, (data, false), expected);
+}
+
+/// [`check`]; the last of the data may be weights.
+fn check_on_all(what: &str, metric: &dyn Metric, (data, has_weight): (&[Tensor], bool), expected: &[f64]) {
+    let (graph, steps) = (graph(metric, data, has_weight), steps(&BATCHES, &[]));
     let found = run_cpu(&graph, FUSED, data, (&[], &steps), &[]);
     close(&format!("{what} on the CPU"), &result(metric, &found), expected);
     if let Some(gpu) = shared() {
@@ -93,6 +101,10 @@ fn metrics_are_those_of_keras() {
         assert_eq!(config(from_config(&written).unwrap().as_ref()), written);
         same_options(&written, &json["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
         check(name, metric.as_ref(), &data, &expected);
+        let weighted: Option<Vec<f64>> = serde_json::from_value(json["weighted_result"].clone()).unwrap();
+        let Some(expected) = weighted else { continue };
+        data.push(Tensor::f32(&shape("weight_row"), unpacked(json["weight"].as_str().unwrap())).unwrap());
+        check_on_all(&format!("{name} weighted"), metric.as_ref(), (&data, true), &expected);
     }
 }
 
@@ -176,11 +188,15 @@ fn compile_settings_keep_every_option() {
     let objective = Objective::new(loss, &["mae"]).unwrap();
     let objective = objective.metric(Auc::new().multi_label(true).label_weights(&[0.5, 2.0]).named("area"));
     let objective = objective.metric(Precision::new().thresholds(&[0.25, 0.75]).top_k(1));
+    let objective =
+        objective.weighted_metrics(&["mae"]).unwrap().weighted_metric(Auc::new().num_thresholds(9));
     let mut model = Sequential::new().add(Dense::new(2));
     model.compile_each("sgd", [objective]).unwrap();
     let config = model.compile_config().unwrap().unwrap();
     assert_eq!(config["metrics"][1]["config"]["name"], "area");
     assert_eq!(config["metrics"][2]["config"]["top_k"], 1);
+    assert_eq!((&config["metrics"][0], &config["weighted_metrics"][0]), (&json!("mae"), &json!("mae")));
+    assert_eq!(config["weighted_metrics"][1]["config"]["num_thresholds"], 9);
     let mut other = Sequential::new().add(Dense::new(2));
     other.compile_from_config(&config).unwrap();
     assert_eq!(other.compile_config().unwrap().unwrap(), config);

@@ -139,8 +139,12 @@ fn what_cannot_be_nested_is_refused() -> Result<()> {
     assert!(message.contains("base") && message.contains("[None, 4], expected [None, 3]"), "{message}");
     let message = build(Sequential::new().add(Sequential::new()), &[4]);
     assert!(message.contains("a model with a layer at least"), "{message}");
-    let message = build(Sequential::new().add(TimeDistributed::new(base())), &[4, 3]);
-    assert!(message.contains("no model"), "{message}");
+    let x = Input::new(&[3]);
+    let two = Model::new([&x], [&x.apply(Dense::new(2)), &x.apply(Dense::new(1))])?;
+    let message = build(Sequential::new().add(TimeDistributed::new(two)), &[4, 3]);
+    assert!(message.contains("a layer or a model that gives one value"), "{message}");
+    let message = build(Sequential::new().add(TimeDistributed::new(base().input_shape(&[3]))), &[4, 2]);
+    assert!(message.contains("[None, 2], expected [None, 3]"), "{message}");
     let mut deep = Sequential::new().add(Dense::new(1));
     for _ in 0..1000 {
         deep = Sequential::new().add(deep);
@@ -184,6 +188,7 @@ fn hostile_configs_are_refused() {
 fn weights_of_nested_models_are_read() -> Result<()> {
     let files = [
         ("golden.json", "nested", vec!["nested.weights.h5", "nested.h5", "nested.keras"]),
+        ("golden.json", "steps", vec!["steps.weights.h5", "steps.h5", "steps.keras"]),
         ("golden_tf.json", "nested_tf", vec!["nested_tf.weights.h5", "nested_tf_weights.h5"]),
         ("golden_tf.json", "twins_tf", vec!["twins_tf.weights.h5", "twins_tf_weights.h5"]),
     ];
@@ -213,7 +218,7 @@ fn weights_of_nested_models_are_read() -> Result<()> {
 #[test]
 fn frozen_layers_stay_frozen_in_files() -> Result<()> {
     let directory = tempfile::tempdir().unwrap();
-    for (name, learning) in [("transfer", 16), ("twins", 17)] {
+    for (name, learning) in [("transfer", 16), ("twins", 17), ("steps", 88)] {
         let (_, case) = golden("golden.json").into_iter().find(|(known, _)| known == name).unwrap();
         for extension in ["keras", "h5"] {
             let mut model = load(&folder().join(format!("{name}.keras")));

@@ -8,7 +8,9 @@ use crate::train::{constraints::Constraint, initializers::Initializer, regulariz
 use crate::train::{losses, metrics, optimizers};
 
 /// What gradus has not, by class and option; `*` stands for every class.
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 6] = [
+    // Adapters of low rank.
+    ("*", "lora_rank"),
     // Keras's own results fail with any but the last.
     ("IoU", "axis"),
     ("MeanIoU", "axis"),

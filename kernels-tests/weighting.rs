@@ -4,10 +4,12 @@ use serde_json::Value;
 
 use super::golden::{uniform, word};
 use crate::error::Result;
+use crate::graph::{Graph, NodeId};
 use crate::layers;
-use crate::model::{Device, FitOptions, Sequential};
+use crate::model::{Device, FitOptions, Objective, Sequential};
 use crate::tensor::Tensor;
-use crate::train::losses::{Loss, Reduced};
+use crate::train::losses::{Loss, Prediction, Reduced};
+use crate::train::metrics::Metric;
 use crate::train::optimizers::Sgd;
 
 const SAMPLES: usize = 13;
@@ -47,13 +49,17 @@ fn model(case: &Value, device: Device) -> Result<Sequential> {
     for layer in case["layers"].as_array().unwrap() {
         model = model.add(layers::from_config(layer["class_name"].as_str().unwrap(), &layer["config"])?);
     }
-    let metrics = case["metrics"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
+    let names = |key: &str| -> Vec<String> { serde_json::from_value(case[key].clone()).unwrap_or_default() };
+    let (metrics, weighted) = (names("metrics"), names("weighted_metrics"));
+    let [metrics, weighted] =
+        [&metrics, &weighted].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
     let loss: Box<dyn Loss> = case["loss"].as_str().unwrap().try_into()?;
     let loss = match case["reduction"].as_str() {
         Some(reduction) => Reduced::new(loss, reduction.try_into()?).into(),
         None => loss,
     };
-    model.compile(Sgd::new(case["rate"].as_f64().unwrap()), loss, &metrics.collect::<Vec<_>>())?;
+    let objective = Objective::new(loss, &metrics)?.weighted_metrics(&weighted)?;
+    model.compile_each(Sgd::new(case["rate"].as_f64().unwrap()), [objective])?;
     model.build(&shape(&case["shape"])[1..])?;
     let weights = model.get_weights()?;
     let given = weights.iter().enumerate().map(|(i, w)| numbers(100 + i as u32, w.shape(), 0.5));
@@ -128,6 +134,22 @@ fn weights_and_masks_count_as_in_keras_on_the_gpu() -> Result<()> {
     chosen.into_iter().try_for_each(|case| follows_keras(&case, Device::gpu()))
 }
 
+/// A metric that does not look at weights.
+#[cfg(feature = "cpu")]
+#[derive(Debug)]
+struct Unweighted;
+
+#[cfg(feature = "cpu")]
+impl Metric for Unweighted {
+    fn name(&self) -> &str {
+        "unweighted"
+    }
+
+    fn sums(&self, graph: &mut Graph, _: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
+        Ok(vec![graph.sum_all(prediction.value)?])
+    }
+}
+
 #[test]
 #[cfg(feature = "cpu")]
 fn weights_that_do_not_fit_are_refused() -> Result<()> {
@@ -146,5 +168,11 @@ fn weights_that_do_not_fit_are_refused() -> Result<()> {
     assert!(both.contains("multiply the two"), "{both}");
     let none = refused(FitOptions::new().validation_sample_weight(ones(&[13])));
     assert!(none.contains("no validation_data"), "{none}");
+    let objective = Objective::new("mean_squared_error", &[])?.weighted_metric(Unweighted);
+    model.compile_each(Sgd::new(0.1), [objective])?;
+    model.fit(&x, &y, FitOptions::new().verbose(0))?;
+    let blind = FitOptions::new().sample_weight(ones(&[13])).verbose(0);
+    let blind = model.fit(&x, &y, blind).unwrap_err().to_string();
+    assert!(blind.contains("weighted_metrics is \"unweighted\""), "{blind}");
     Ok(())
 }

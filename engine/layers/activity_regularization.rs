@@ -55,6 +55,7 @@ impl Layer for ActivityRegularization {
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        self.base.check_not_regularized(&self.place(), "absent: l1 and l2 say it")?;
         for (name, factor) in [("l1", self.l1), ("l2", self.l2)] {
             if !(factor >= 0.0 && factor.is_finite()) {
                 return Err(Error::argument(self.place(), name, factor, "a number of at least 0"));

@@ -1,17 +1,19 @@
 use crate::error::{Error, Result};
+use crate::train::regularizers::Regularizer;
 
-/// What every layer has: a name, whether its weights learn, and the first error of its construction, which
-/// is told when the layer is built, so that layers can be written one option after the other.
+/// What every layer has: a name, whether its weights learn, what its output adds to the loss, and the first error of its
+/// construction, which is told when the layer is built, so that layers can be written one option after the other.
 #[derive(Clone, Debug)]
 pub struct Base {
     name: String,
     trainable: bool,
+    activity_regularizer: Option<Regularizer>,
     error: Option<Error>,
 }
 
 impl Default for Base {
     fn default() -> Self {
-        Self { name: String::new(), trainable: true, error: None }
+        Self { name: String::new(), trainable: true, activity_regularizer: None, error: None }
     }
 }
 
@@ -34,6 +36,24 @@ impl Base {
     /// Lets the weights learn, or keeps them as they are.
     pub fn set_trainable(&mut self, trainable: bool) {
         self.trainable = trainable;
+    }
+
+    /// What the output adds to the loss, if anything: the penalty over a batch, divided by the number of samples.
+    pub fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
+    }
+
+    /// Lets the output add something to the loss, or nothing.
+    pub fn set_activity_regularizer(&mut self, regularizer: Option<Regularizer>) {
+        self.activity_regularizer = regularizer;
+    }
+
+    /// Refuses a regularizer of the output, for a layer that Keras gives none.
+    pub(super) fn check_not_regularized(&self, place: &str, expected: &str) -> Result<()> {
+        match self.activity_regularizer {
+            None => Ok(()),
+            Some(_) => Err(Error::argument(place, "activity_regularizer", "given", expected)),
+        }
     }
 
     /// The value of an option, or `old` where it is none; the error is kept for [`Base::check`].

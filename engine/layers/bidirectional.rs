@@ -48,6 +48,8 @@ impl TryFrom<&str> for MergeMode {
 /// let layer = Bidirectional::new(LSTM::new(32).return_sequences(true)).merge_mode("sum");
 /// ```
 ///
+/// What a direction's `activity_regularizer` says of its outputs is added to the loss for each of them.
+///
 /// Where the layer gives its last states, those of the forward direction come behind the output, then those of the
 /// backward one; first states are taken in the same order.
 #[derive(Clone, Debug)]
@@ -247,7 +249,9 @@ impl Layer for Bidirectional {
         {
             let ranges = [0, 1].map(|kind| next[kind]..next[kind] + count[kind]);
             let numbers: Vec<usize> = ranges.into_iter().flatten().collect();
-            outputs.push(context.within(&numbers, |context| layer.call_each(context, &own))?);
+            let given = context.within(&numbers, |context| layer.call_each(context, &own))?;
+            context.penalize_outputs(layer, &given)?;
+            outputs.push(given);
             next = [next[0] + count[0], next[1] + count[1]];
         }
         let mut merged = self.merge(context, outputs[0][0], outputs[1][0])?;

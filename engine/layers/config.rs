@@ -10,11 +10,10 @@ use crate::train::initializers::Initializer;
 use crate::train::regularizers::Regularizer;
 
 /// Options that gradus does not have, with the values under which Keras does the same without them.
-const NEUTRAL: [(&str, &[&str]); 9] = [
+const NEUTRAL: [(&str, &[&str]); 8] = [
     ("quantization_config", &["null"]),
     ("kernel_regularizer", &["null"]),
     ("bias_regularizer", &["null"]),
-    ("activity_regularizer", &["null"]),
     ("kernel_constraint", &["null"]),
     ("bias_constraint", &["null"]),
     ("noise_shape", &["null"]),
@@ -23,17 +22,20 @@ const NEUTRAL: [(&str, &[&str]); 9] = [
 ];
 
 impl Config {
-    /// The name, whether it learns, and that the numbers are 32-bit floats.
+    /// The name, whether it learns, what the output adds to the loss, and that the numbers are 32-bit floats.
     ///
     /// # Errors
     /// [`Error::Argument`] if one of them is of another kind, or the numbers are others.
     pub fn base(&mut self) -> Result<Base> {
         self.pass_over(&NEUTRAL);
+        let remedy = "absent: Keras's files have what it learned within the kernel, so leave it out and load the weights";
+        self.refuse("lora_rank", remedy)?;
         let mut base = Base::default();
         if let Some(name) = self.text("name")? {
             base.set_name(&name);
         }
         base.set_trainable(self.flag("trainable", true)?);
+        base.set_activity_regularizer(self.regularizer("activity_regularizer")?);
         if let Some(dtype) = self.take("dtype") {
             let name = dtype.pointer("/config/name").unwrap_or(&dtype);
             if name != "float32" {
@@ -197,5 +199,14 @@ impl Config {
 
 /// The options that every layer has, and those of `own`.
 pub(super) fn with_base(layer: &dyn Layer, own: Value) -> Value {
-    merged(json!({ "name": layer.name(), "trainable": layer.trainable(), "dtype": "float32" }), own)
+    let mut base = json!({ "name": layer.name(), "trainable": layer.trainable(), "dtype": "float32" });
+    if let Some(regularizer) = layer.base().activity_regularizer() {
+        base["activity_regularizer"] = regularizer.config();
+    }
+    merged(base, own)
+}
+
+/// [`with_base`] of a layer in whose config Keras tells what the output adds to the loss, be it nothing.
+pub(super) fn with_activity(layer: &dyn Layer, own: Value) -> Value {
+    merged(json!({ "activity_regularizer": null }), with_base(layer, own))
 }

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
-use super::{ActivationFunction, Layer, Network};
+use super::network::inner_inputs;
+use super::{ActivationFunction, Layer};
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, VariableId};
 use crate::train::constraints::Constraint;
-use crate::train::regularizers::Regularizer;
 
 /// Where a layer is called: the graph that grows, and what the layer needs to know of it.
 #[derive(Debug)]
@@ -83,13 +83,9 @@ impl<'a> Context<'a> {
         let outer = self.graph.enter(&format!("{}{}", self.path, layer.name()));
         (self.weights, self.trainable) = (weights, layer.trainable());
         let outputs = layer.call_each(self, inputs)?;
-        for &output in &outputs {
-            if let Some(regularizer) = layer.activity_regularizer() {
-                self.penalize_output(output, regularizer)?;
-            }
-            if layer.passes_mask() {
-                self.pass_mask(inputs, output)?;
-            }
+        self.penalize_outputs(layer, &outputs)?;
+        for &output in outputs.iter().filter(|_| layer.passes_mask()) {
+            self.pass_mask(inputs, output)?;
         }
         self.graph.enter(&outer);
         Ok(outputs)
@@ -113,7 +109,11 @@ impl<'a> Context<'a> {
     /// If a regularizer does not take a weight's shape.
     pub fn declare(&mut self, layer: &dyn Layer, inputs: &[&[usize]]) -> Result<Vec<NodeId>> {
         if let Some(network) = layer.network() {
-            return network.declare_within(self, inputs);
+            let inner = inner_inputs(layer, inputs);
+            return match layer.distributed_axes() {
+                0 => network.declare_within(self, &inner),
+                _ => self.inside(layer, |context| network.declare_within(context, &inner)),
+            };
         }
         let path = format!("{}{}", self.path, layer.name());
         let outer = self.graph.enter(&path);
@@ -141,17 +141,17 @@ impl<'a> Context<'a> {
         Ok(nodes)
     }
 
-    /// Calls `body` for the layers of `network`, a layer itself.
+    /// Calls `body` for the layers in `outer`, a model or a layer around one.
     pub(crate) fn inside<T>(
         &mut self,
-        network: &Network,
+        outer: &dyn Layer,
         body: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let path = format!("{}{}/", self.path, network.name());
-        let outer = (std::mem::replace(&mut self.path, path), self.frozen);
-        self.freeze(!network.trainable());
+        let path = format!("{}{}/", self.path, outer.name());
+        let before = (std::mem::replace(&mut self.path, path), self.frozen);
+        self.freeze(!outer.trainable());
         let result = body(self);
-        (self.path, self.frozen) = outer;
+        (self.path, self.frozen) = before;
         result
     }
 
@@ -160,11 +160,14 @@ impl<'a> Context<'a> {
         self.frozen |= frozen;
     }
 
-    /// Keras divides what a layer's output adds to the loss by the number of samples.
-    fn penalize_output(&mut self, output: NodeId, regularizer: Regularizer) -> Result<()> {
-        let penalty = regularizer.penalty(self.graph, output)?;
-        let batch = self.graph.batch_size();
-        self.penalties.push(self.graph.divide(penalty, batch)?);
+    /// Adds to the loss what `layer` says of its outputs; Keras divides it by the number of samples.
+    pub(super) fn penalize_outputs(&mut self, layer: &dyn Layer, outputs: &[NodeId]) -> Result<()> {
+        let Some(regularizer) = layer.activity_regularizer() else { return Ok(()) };
+        for &output in outputs {
+            let penalty = regularizer.penalty(self.graph, output)?;
+            let batch = self.graph.batch_size();
+            self.penalties.push(self.graph.divide(penalty, batch)?);
+        }
         Ok(())
     }
 
@@ -183,7 +186,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// Those of `body`, and if there is no such weight.
     pub fn within<T>(&mut self, numbers: &[usize], body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let inner = numbers.iter().map(|&number| self.weight(number)).collect::<Result<Vec<_>>>()?;
+        let inner = numbers.iter().map(|&number| self.first(number)).collect::<Result<Vec<_>>>()?;
         let outer = std::mem::replace(&mut self.weights, inner);
         let output = body(self);
         self.weights = outer;
@@ -200,7 +203,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// If there is no such weight, or the value has another shape.
     pub fn update(&mut self, index: usize, value: NodeId) -> Result<()> {
-        let state = self.weight(index)?;
+        let state = self.first(index)?;
         let (found, expected) = (self.graph.shape(value), self.graph.shape(state));
         if found != expected {
             return Err(Error::shape(
@@ -235,11 +238,18 @@ impl<'a> Context<'a> {
         self.graph.shape(node).0.iter().skip(1).map(|d| d.factor).collect()
     }
 
-    /// The layer's weight number `index`.
+    /// The layer's weight number `index`; of a state what an earlier call of the layer in this step has made of it.
     ///
     /// # Errors
     /// If [`Layer::weights`] has not named that many.
     pub fn weight(&self, index: usize) -> Result<NodeId> {
+        let first = self.first(index)?;
+        let newest = self.updates.iter().rev().find(|(state, _)| *state == first);
+        Ok(newest.map_or(first, |(_, value)| *value))
+    }
+
+    /// Weight number `index` as it is when the step starts.
+    fn first(&self, index: usize) -> Result<NodeId> {
         self.weights.get(index).copied().ok_or_else(|| {
             let expected = format!("less than {}, the number of weights the layer names", self.weights.len());
             Error::argument("Context::weight", "index", index, expected)

@@ -92,12 +92,11 @@ impl Dense {
 
     /// What the output adds to the loss, as [`Regularizer`] or by name, divided by the number of samples. Default
     /// nothing.
-    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    pub fn activity_regularizer<R>(self, regularizer: R) -> Self
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.activity_regularizer = self.base.given(regularizer);
-        self
+        self.with_activity_regularizer(regularizer)
     }
 
     /// What the kernel is brought back to after each step, as [`Constraint`] or by name. Default nothing.
@@ -188,10 +187,6 @@ impl Layer for Dense {
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let features = input.last().copied().unwrap_or(1);
         self.kernel.weights(&[features, self.units], self.units)
-    }
-
-    fn activity_regularizer(&self) -> Option<Regularizer> {
-        self.kernel.activity_regularizer
     }
 
     fn passes_mask(&self) -> bool {

@@ -201,6 +201,10 @@ impl Layer for Dropout {
             return Err(Error::argument(self.place(), "rate", self.rate, "a share from 0 to 1"));
         }
         self.base.check(&self.place())?;
+        if self.spatial.is_some() {
+            let expected = "absent, as in Keras: put an ActivityRegularization behind it";
+            self.base.check_not_regularized(&self.place(), expected)?;
+        }
         self.draw.check(&self.place(), input)?;
         if let Some(rank) = self.spatial {
             self.data_format.parted(&self.place(), input, rank)?;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::config::{merged, with_base};
+use super::config::{merged, with_activity};
 use super::weight_options::{EMBEDDINGS, WeightOptions};
 use super::{Base, Config, Context, Layer, Weight};
 use crate::error::{Error, Result};
@@ -115,7 +115,7 @@ impl Layer for Embedding {
             "output_dim": self.output_dim,
             "mask_zero": self.mask_zero,
         });
-        with_base(self, merged(own, self.embeddings.config(&EMBEDDINGS)))
+        with_activity(self, merged(own, self.embeddings.config(&EMBEDDINGS)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {

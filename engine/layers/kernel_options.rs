@@ -8,7 +8,6 @@ use super::{ActivationFunction, Config, Context, Weight};
 use crate::error::Result;
 use crate::graph::NodeId;
 use crate::train::initializers::Initializer;
-use crate::train::regularizers::Regularizer;
 
 /// The options of a layer with a kernel and a bias.
 #[derive(Clone, Debug)]
@@ -17,7 +16,6 @@ pub(super) struct KernelOptions {
     pub use_bias: bool,
     pub kernel: WeightOptions,
     pub bias: WeightOptions,
-    pub activity_regularizer: Option<Regularizer>,
 }
 
 impl Default for KernelOptions {
@@ -27,7 +25,6 @@ impl Default for KernelOptions {
             use_bias: true,
             kernel: WeightOptions::new(Initializer::glorot_uniform()),
             bias: WeightOptions::new(Initializer::zeros()),
-            activity_regularizer: None,
         }
     }
 }
@@ -40,7 +37,6 @@ impl KernelOptions {
             use_bias: config.flag("use_bias", true)?,
             kernel: WeightOptions::from_config(config, keys, Initializer::glorot_uniform())?,
             bias: WeightOptions::from_config(config, &BIAS, Initializer::zeros())?,
-            activity_regularizer: config.regularizer("activity_regularizer")?,
         })
     }
 
@@ -48,7 +44,6 @@ impl KernelOptions {
         let own = json!({
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            "activity_regularizer": self.activity_regularizer.map(Regularizer::config),
         });
         merged(merged(own, self.kernel.config(keys)), self.bias.config(&BIAS))
     }

@@ -280,7 +280,24 @@ pub trait Layer: Send + Sync + Debug {
 
     /// What the output adds to the loss: the penalty over a batch, divided by the number of samples.
     fn activity_regularizer(&self) -> Option<Regularizer> {
-        None
+        self.base().activity_regularizer()
+    }
+
+    /// The layer whose output adds to the loss what `regularizer`, as [`Regularizer`] or by name, makes of it over a batch,
+    /// divided by the number of samples; of several outputs each does. Default nothing.
+    ///
+    /// ```
+    /// use gradus::layers::{Layer, ReLU};
+    /// let sparse = ReLU::new().with_activity_regularizer("l1");
+    /// ```
+    fn with_activity_regularizer<R>(mut self, regularizer: R) -> Self
+    where
+        R: TryInto<Regularizer, Error: Into<Error>>,
+        Self: Sized,
+    {
+        let regularizer = self.base_mut().given(regularizer);
+        self.base_mut().set_activity_regularizer(regularizer);
+        self
     }
 
     /// Whether the output has the time steps of the input, so that a mask of some of them holds for it too.
@@ -296,6 +313,12 @@ pub trait Layer: Send + Sync + Debug {
     /// The same, to be changed.
     fn network_mut(&mut self) -> Option<&mut Network> {
         None
+    }
+
+    /// How many axes of a sample, the first ones, the layers of [`Layer::network`] do not see: they are called at each place
+    /// along these by itself, as in [`TimeDistributed`]. Default 0: they are called on the inputs as they are.
+    fn distributed_axes(&self) -> usize {
+        0
     }
 
     /// Adds the forward pass for the input node `[B, …]`, whose shape [`Layer::output_shape`] has accepted.

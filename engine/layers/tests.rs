@@ -1,7 +1,10 @@
 //! The contract of every layer: shapes, weights, config, one training step.
 
+mod regularized;
+
 use serde_json::{Value, json};
 
+use self::regularized::regularize;
 use super::*;
 use crate::cpu::plain::{Feed, Plain};
 use crate::error::Result;
@@ -169,6 +172,7 @@ fn configs_come_back() -> Result<()> {
     for Case { mut layer, input, .. } in cases() {
         layer.base_mut().set_name("one");
         layer.base_mut().set_trainable(false);
+        regularize(layer.as_mut());
         let config = layer.config();
         let again = from_config(layer.class_name(), &config)?;
         assert_eq!(again.config(), config);

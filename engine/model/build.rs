@@ -52,6 +52,7 @@ impl BuiltLayer {
         brought: Option<Vec<Vec<f32>>>,
     ) -> Result<Self> {
         let layer = leaf.layer;
+        layer.base().check(&layer.place())?;
         let outputs = layer.output_shapes(inputs)?;
         let mut weights = layer.weights_many(inputs);
         let learning = weights.len();

@@ -154,7 +154,7 @@ fn prediction(context: &Context<'_>, value: NodeId) -> Prediction {
         Some((ActivationFunction::Sigmoid, x)) => Some(Logits::Sigmoid(x)),
         _ => None,
     };
-    Prediction { value, logits, mask: context.mask(value) }
+    Prediction { logits, mask: context.mask(value), ..Prediction::of(value) }
 }
 
 /// Lets each state have its new value when the step ends; the others keep theirs.

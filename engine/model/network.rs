@@ -7,7 +7,7 @@ use super::objective::Objective;
 use super::session::{Newer, Session};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::layers::network::{Call, brought, leaf_counts, leaf_inputs, set_trainable};
+use crate::layers::network::{Call, brought, leaf_counts, leaf_inputs, set_trainable, settle};
 use crate::layers::{Network, shown};
 use crate::stream::Stored;
 use crate::tensor::Tensor;
@@ -211,9 +211,7 @@ impl Model {
         }
         let built = self.build_leaves(first, &firsts, brought(layer))?;
         self.built.extend(built);
-        if let Some(network) = self.network.layers[number].network_mut() {
-            network.settle(&inputs);
-        }
+        settle(self.network.layers[number].as_mut(), &inputs);
         Ok(shapes)
     }
 

@@ -17,6 +17,7 @@ pub struct Objective {
     pub(super) loss: Option<Box<dyn Loss>>,
     pub(super) weight: f64,
     pub(super) metrics: Vec<Arc<dyn Metric>>,
+    pub(super) weighted_metrics: Vec<Arc<dyn Metric>>,
 }
 
 impl Objective {
@@ -29,8 +30,8 @@ impl Objective {
         L: TryInto<Box<dyn Loss>, Error: Into<Error>>,
     {
         let loss = loss.try_into().map_err(Into::into)?;
-        let metrics = metrics.iter().map(|name| metrics::by_name(name)).collect::<Result<_>>()?;
-        Ok(Self { loss: Some(loss), weight: 1.0, metrics })
+        let metrics = all_by_name(metrics)?;
+        Ok(Self { loss: Some(loss), weight: 1.0, metrics, weighted_metrics: Vec::new() })
     }
 
     /// For an output that is trained for nothing: it has no targets.
@@ -44,6 +45,31 @@ impl Objective {
         self
     }
 
+    /// Adds metrics by Keras's names in which each sample counts as much as it weighs, by `sample_weight` or by
+    /// `class_weight`, as in the loss: Keras's `weighted_metrics`. One of the name of another metric is called
+    /// `weighted_accuracy` and so on in the logs.
+    ///
+    /// ```
+    /// use gradus::{Dense, Objective, Sequential};
+    /// let scores = Objective::new("binary_crossentropy", &["accuracy"])?.weighted_metrics(&["accuracy", "auc"])?;
+    /// let mut model = Sequential::new().add(Dense::new(1).activation("sigmoid"));
+    /// model.compile_each("adam", [scores])?;
+    /// # Ok::<(), gradus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown.
+    pub fn weighted_metrics(mut self, names: &[&str]) -> Result<Self> {
+        self.weighted_metrics.extend(all_by_name(names)?);
+        Ok(self)
+    }
+
+    /// Adds a metric in which each sample counts as much as it weighs.
+    pub fn weighted_metric(mut self, metric: impl Metric + 'static) -> Self {
+        self.weighted_metrics.push(Arc::new(metric));
+        self
+    }
+
     /// What the loss is multiplied by in the sum of all losses: Keras's `loss_weights`. Default 1.
     pub fn weight(mut self, weight: f64) -> Self {
         self.weight = weight;
@@ -51,9 +77,23 @@ impl Objective {
     }
 }
 
+fn all_by_name(names: &[&str]) -> Result<Vec<Arc<dyn Metric>>> {
+    names.iter().map(|name| metrics::by_name(name)).collect()
+}
+
 impl Objective {
+    /// All metrics, each under its name in the logs, and whether it is a weighted one.
+    pub(super) fn all_metrics(&self) -> impl Iterator<Item = (String, &Arc<dyn Metric>, bool)> {
+        let plain = self.metrics.iter().map(|metric| (metric.name().to_string(), metric, false));
+        let weighted = self.weighted_metrics.iter().map(|metric| {
+            let taken = self.metrics.iter().any(|plain| plain.name() == metric.name());
+            (format!("{}{}", if taken { "weighted_" } else { "" }, metric.name()), metric, true)
+        });
+        plain.chain(weighted)
+    }
+
     pub(super) fn check_metrics(&self) -> Result<()> {
-        let names: Vec<&str> = self.metrics.iter().map(|metric| metric.name()).collect();
+        let names: Vec<String> = self.all_metrics().map(|(name, ..)| name).collect();
         let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) else { return Ok(()) };
         let expected = "each name once: give the second another by `named`";
         Err(Error::argument("compile", "metrics", format!("{:?}, given twice", names[i]), expected))

@@ -106,7 +106,8 @@ impl FitOptions {
 
     /// How much each sample counts in the loss, `[samples]`, or `[samples, time]` where each time step has a loss; one
     /// tensor for each target. The loss is the mean of weight · loss, or what else its
-    /// [`Reduction`](crate::train::losses::Reduction) makes of them. Metrics do not see the weights. Default 1 each.
+    /// [`Reduction`](crate::train::losses::Reduction) makes of them. Of metrics those see the weights that
+    /// [`Objective::weighted_metrics`](crate::Objective::weighted_metrics) names. Default 1 each.
     pub fn sample_weight(mut self, weights: impl Into<Tensors>) -> Self {
         self.sample_weight = Some(weights.into());
         self

@@ -67,10 +67,10 @@ impl Model {
         for (objective, name) in objectives.iter().zip(&names).filter(|(o, _)| o.loss.is_some()) {
             let prefix = if names.len() > 1 { format!("{name}_") } else { String::new() };
             reports.extend(parts.then(|| Report::mean(&format!("{prefix}loss"))));
-            for metric in &objective.metrics {
-                let name = format!("{prefix}{}", metric.name());
-                reports.push(Report { name, metric: Some(Arc::clone(metric)) });
-            }
+            reports.extend(objective.all_metrics().map(|(name, metric, _)| Report {
+                name: format!("{prefix}{name}"),
+                metric: Some(Arc::clone(metric)),
+            }));
         }
         reports
     }

@@ -1,9 +1,11 @@
 //! What a model is trained for: targets, losses and metrics of its outputs.
 
+use std::collections::HashSet;
+
 use super::lower::Forward;
 use super::objective::Objective;
 use super::report::sum_name;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Element, Graph, NodeId};
 use crate::stream::Stored;
 use crate::train::losses::{Loss, Prediction, Reduction, Targets, reduce};
@@ -29,10 +31,12 @@ pub(super) fn score(
         let mut weighed = |part| if factor == 1.0 { Ok(part) } else { graph.scale(part, factor) };
         losses.push((weighed(followed)?, weighed(reported)?));
         parts.push((format!("{prefix}loss"), reported));
-        for metric in &objective.metrics {
-            graph.enter(metric.name());
-            let name = format!("{prefix}{}", metric.name());
-            let sums = metric.sums(graph, target, prediction)?;
+        for (name, metric, is_weighted) in objective.all_metrics() {
+            graph.enter(&name);
+            let name = format!("{prefix}{name}");
+            let prediction = Prediction { weight: weight.filter(|_| is_weighted), ..*prediction };
+            let sums = metric.sums(graph, target, &prediction)?;
+            check_weighed(graph, metric.name(), &sums, prediction.weight)?;
             scores.extend(sums.into_iter().enumerate().map(|(i, sum)| (sum_name(&name, i), sum)));
         }
     }
@@ -49,6 +53,21 @@ pub(super) fn score(
     }
     graph.enter("");
     Ok(loss)
+}
+
+/// Whether the sums of a metric depend on the weights, if it has been given some.
+fn check_weighed(graph: &Graph, name: &str, sums: &[NodeId], weight: Option<NodeId>) -> Result<()> {
+    let Some(weight) = weight else { return Ok(()) };
+    let (mut seen, mut open) = (HashSet::new(), sums.to_vec());
+    while let Some(node) = open.pop() {
+        if node == weight {
+            return Ok(());
+        }
+        let inputs = if seen.insert(node) { graph.node(node).inputs.as_slice() } else { &[] };
+        open.extend_from_slice(inputs);
+    }
+    let expected = "a metric that multiplies by `Prediction::weight`: name it among the metrics";
+    Err(Error::argument("compile", "weighted_metrics", format!("{name:?}"), expected))
 }
 
 /// What training follows and what is reported of a loss: the same, unless its values are not reduced. Then it follows their

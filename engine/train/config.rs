@@ -38,6 +38,17 @@ impl Config {
         self.options.get(key).is_some_and(Value::is_null)
     }
 
+    /// Refuses option `key`, if it is given.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] that names the option.
+    pub(crate) fn refuse(&self, key: &str, expected: &str) -> Result<()> {
+        match self.options.get(key) {
+            None | Some(Value::Null) => Ok(()),
+            Some(found) => Err(self.wrong(key, found, expected)),
+        }
+    }
+
     /// Forgets the options that have one of the values given, printed, under which they change nothing.
     pub(crate) fn pass_over(&mut self, neutral: &[(&str, &[&str])]) {
         let changes = |key: &str, value: &Value| {

@@ -158,7 +158,22 @@ RECURRENT = [
     dense(4, "softmax"),
 ]
 
+# Of the layer within TimeDistributed Keras does not ask what its outputs add to the loss.
+OUTPUTS_REGULARIZED = [
+    dense(12, "tanh"),
+    {"class_name": "Reshape", "config": {"target_shape": [4, 3], "activity_regularizer": L2}},
+    {"class_name": "TimeDistributed", "config": {
+        "layer": {"module": "keras.layers"} | dense(4, "tanh", activity_regularizer=L2), "activity_regularizer": L1L2}},
+    {"class_name": "Bidirectional", "config": {
+        "layer": recurrent("LSTM", units=3, return_sequences=True, activity_regularizer=L1L2), "merge_mode": "sum",
+        "activity_regularizer": L2}},
+    {"class_name": "Flatten", "config": {"activity_regularizer": L1L2}},
+    dense(4),
+    {"class_name": "Softmax", "config": {"activity_regularizer": L2}},
+]
+
 SMALL = [
+    small("outputs_regularized", OUTPUTS_REGULARIZED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("recurrent_regularized", RECURRENT, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("regularized", REGULARIZED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),
     small("constrained", CONSTRAINED, "categorical_crossentropy", labels(21, 4, True), sgd(0.1)),

@@ -247,6 +247,30 @@ def orthogonal(keras):
     return model, [(4,)], [("values", 1)]
 
 
+def steps(keras):
+    """Models called at every time step, one of them within another, one that does not learn."""
+    layers = keras.layers
+    old = "tf" in keras.__name__
+    x = keras.Input((4,), name="x")
+    inner = keras.Model(x, layers.Add(name="sum")([layers.Dense(4, activation="tanh", name="hidden")(x), x]), name="inner")
+    # tf_keras takes all time steps for one batch.
+    own = [] if old else [layers.BatchNormalization(momentum=0.5, name="norm")]
+    options = {} if old else {"activity_regularizer": "l2"}
+    step = keras.Sequential([
+        layers.Input((4,)), inner, layers.Dense(3, name="narrow", **options), *own, layers.Dense(2, name="two")], name="step")
+    fixed = keras.Sequential([layers.Input((2,)), layers.Dense(2, name="kept"), layers.Softmax()], name="fixed")
+    fixed.trainable = False
+    model = keras.Sequential([
+        layers.Input((5, 4)),
+        layers.TimeDistributed(step, name="each"),
+        layers.TimeDistributed(fixed, name="again"),
+        layers.GRU(2),
+        layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, [(5, 4)], [("values", 1)]
+
+
 def earlier(keras):
     """An optimizer of TensorFlow before 2.11: its slots stand in another order."""
     layers = keras.layers
@@ -262,7 +286,7 @@ def earlier(keras):
 OLD_MODELS = [gates, earlier]
 NEW_MODELS = [orthogonal]
 MODELS = [
-    convolutions, recurrent, series, images, volumes, words, graph, states, transfer, nested, twins, phrases]
+    convolutions, recurrent, series, images, volumes, words, graph, states, transfer, nested, twins, phrases, steps]
 
 
 def samples(rng, shape):
@@ -321,7 +345,7 @@ def write(keras, old):
             # First: saving as .h5 takes the optimizer out of the compile settings that .keras would hold.
             model.save(path + ".keras")
         model.save(path + ".h5")
-        if build in (recurrent, nested) and not old:
+        if build in (recurrent, nested, steps) and not old:
             model.save_weights(path + ".weights.h5")
         if build in (nested, twins) and old:
             model.save_weights(path + ".weights.h5")
@@ -333,6 +357,8 @@ def write(keras, old):
             "x": [array(a) for a in x], "y": [array(a) for a in y],
             "predictions": predictions, "losses": losses(model, x, y, 3),
         }
+        if build is steps and not old:
+            golden[name]["later"] = outputs(model, x)
     with open(file, "w") as known:
         json.dump(golden, known)
         known.write("\n")

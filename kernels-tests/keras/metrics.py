@@ -177,17 +177,33 @@ MASKED = [
 ]
 
 
-def record(name, kind, metric, masked=False):
-    target, prediction = data(kind)
-    counted = (words(7, len(target) * 3) % np.uint32(4) > 0).reshape(-1, 3)
+# Of samples, or where a mask is of time steps, of these.
+WEIGHTS = {False: np.abs(uniform(8, (sum(BATCHES),), 2.0)), True: np.abs(uniform(8, (sum(BATCHES), 3), 2.0))}
+# Of which Keras compares several numbers of a sample, but takes one weight for each of them only.
+UNWEIGHTED = ("mean_io_u sparse", "mean_io_u sparse ignore", "binary_io_u of several", "binary_io_u at the threshold")
+
+
+def result(metric, target, prediction, counted, weights):
+    """What `metric` is over the batches, with the time steps that are `counted`, and `weights` of the samples."""
+    metric.reset_state()
     start = 0
     for batch in BATCHES:
         rows = slice(start, start + batch)
         given = keras.ops.convert_to_tensor(prediction[rows])
-        if masked:
+        if counted is not None:
             keras.src.backend.set_keras_mask(given, keras.ops.convert_to_tensor(counted[rows]))
-        metric.update_state(target[rows], given)
+        metric.update_state(target[rows], given, sample_weight=None if weights is None else weights[rows])
         start += batch
+    return np.ravel(metric.result()).astype(float).tolist()
+
+
+def record(name, kind, metric, masked=False):
+    target, prediction = data(kind)
+    counted = (words(7, len(target) * 3) % np.uint32(4) > 0).reshape(-1, 3) if masked else None
+    weights = WEIGHTS[masked]
+    # Those that count in whole numbers cut fractions of weights off.
+    if "IoU" in type(metric).__name__:
+        weights = np.ceil(weights)
     config = keras.saving.serialize_keras_object(metric)
     # Keras takes the axis, but leaves it out.
     if isinstance(metric, M.CosineSimilarity):
@@ -201,7 +217,10 @@ def record(name, kind, metric, masked=False):
         "prediction": packed(prediction),
         "mask": packed(counted.astype("float32")) if masked else None,
         "labels": target.dtype == "int32",
-        "result": np.ravel(metric.result()).astype(float).tolist(),
+        "result": result(metric, target, prediction, counted, None),
+        "weighted_result": None if name in UNWEIGHTED else result(metric, target, prediction, counted, weights),
+        "weight": packed(weights),
+        "weight_row": list(weights.shape[1:]),
     }
 
 

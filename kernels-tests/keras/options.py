@@ -115,6 +115,12 @@ CASES = {
     "Dot": ({"axes": 1}, {"axes": (1, 2), "normalize": True}),
     **{name: ({}, {}) for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")},
 }
+CASES = {name: (needed, own | {"lora_rank": 2} if name in ("Dense", "Embedding", "Conv1D", "Conv2D", "Conv3D") else own)
+         for name, (needed, own) in CASES.items()}
+# All layers have this one, but for these.
+NOT_REGULARIZED = ("ActivityRegularization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+CASES = {name: (needed, own if name in NOT_REGULARIZED else own | {"activity_regularizer": L2})
+         for name, (needed, own) in CASES.items()}
 MIXED = {"from_logits": True, "label_smoothing": 0.1, "axis": 1}
 FOCAL = MIXED | {"alpha": 0.3, "gamma": 1.5}
 REDUCED = {"reduction": "sum"}
@@ -227,7 +233,7 @@ if __name__ == "__main__":
             own = {key: value for key, value in config["config"].items() if default.get(key, "absent") != value}
             required = {"units", "filters", "kernel_size", "rate", "stddev", "input_dim", "output_dim", "layer", "axes",
                         "pool_size", "num_classes", "target_class_ids", "specificity", "sensitivity", "recall", "precision",
-                        "height", "width", "factor", "height_factor", "width_factor", "scale"}
+                        "height", "width", "factor", "height_factor", "width_factor", "scale", "target_shape", "dims", "n"}
             config = config | {"config": own | {key: value for key, value in default.items() if key in required - own.keys()}}
         kept.append(json.dumps(line | {"config": {"class_name": config["class_name"], "config": config["config"]}}))
     path = pathlib.Path(__file__).with_name("options.json")

@@ -36,18 +36,19 @@ def case(name, layers, loss, shape=(4,), weight=None, **options):
 
 CASES = [
     case("samples", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[],
-         # A metric does not see the weights.
-         metrics=["mean_squared_error"]),
+         # A metric does not see the weights, a weighted one does.
+         metrics=["mean_squared_error"], weighted_metrics=["mean_squared_error", "mae"]),
     case("softmax", [HIDDEN, layer("Dense", units=3, activation="softmax")], "sparse_categorical_crossentropy", weight=[]),
     case("labels by class", [HIDDEN, layer("Dense", units=3, activation="softmax")], "sparse_categorical_crossentropy",
-         class_weight=[[0, 2.0], [2, 0.25]]),
+         class_weight=[[0, 2.0], [2, 0.25]], metrics=["acc"],
+         weighted_metrics=["accuracy", "sparse_categorical_crossentropy"]),
     case("one-hot by class", [HIDDEN, layer("Dense", units=3, activation="softmax")], "categorical_crossentropy",
          class_weight=[[0, 0.5], [1, 3.0], [2, 1.0]]),
     case("binary by class", [HIDDEN, layer("Dense", units=1, activation="sigmoid")], "binary_crossentropy",
-         class_weight=[[0, 0.5], [1, 4.0]]),
+         class_weight=[[0, 0.5], [1, 4.0]], metrics=["AUC"], weighted_metrics=["AUC", "Precision"]),
     case("masked", TIMES, "mean_squared_error", shape=(4, 3), masked=[[0, 0], [1, 2], [1, 3], [7, 1], [12, 3]]),
     case("masked and weighed", TIMES, "mean_absolute_error", shape=(4, 3), masked=[[0, 0], [1, 2], [11, 1], [12, 3]],
-         weight=[4]),
+         weight=[4], metrics=["mae"], weighted_metrics=["mae", "cosine_similarity"]),
     case("masked metrics", TIMES, "mean_squared_error", shape=(4, 3), masked=[[0, 0], [1, 2], [1, 3], [7, 1], [12, 3]],
          metrics=["mean_absolute_error", "root_mean_squared_error", "cosine_similarity"]),
     case("sum", [HIDDEN, layer("Dense", units=2)], "mean_squared_error", weight=[], reduction="sum"),
@@ -94,7 +95,8 @@ def record(case):
         loss = getattr(keras.losses, class_name)(reduction=case["reduction"])
     # Sums are steeper than means.
     rate = 0.01 if case.get("reduction") in ("sum", "none") else 0.1
-    model.compile(keras.optimizers.SGD(rate), loss=loss, metrics=case.get("metrics", []))
+    model.compile(keras.optimizers.SGD(rate), loss=loss, metrics=case.get("metrics", []),
+                  weighted_metrics=case.get("weighted_metrics"))
     x, y = inputs(case), targets(case, model)
     weights = None if case["weight"] is None else np.abs(uniform(30, (SAMPLES, *case["weight"]), 2.0))
     options = {"sample_weight": weights}

@@ -10,13 +10,12 @@ pub use separable::{SeparableConv1D, SeparableConv2D, SeparableConvolution};
 
 use serde_json::Value;
 
-use super::config::with_base;
+use super::config::with_activity;
 use super::kernel_options::KernelOptions;
 use super::spatial::window_counts;
 use super::{Base, Context, DataFormat, Layer, Padding, Sizes, Weight};
 use crate::error::{Error, Result};
 use crate::graph::{Axis, NodeId};
-use crate::train::regularizers::Regularizer;
 
 /// A convolution over time: activation(input ∗ kernel + bias), `[None, time, channels]` to `[None, steps, filters]`.
 ///
@@ -259,7 +258,7 @@ impl Layer for Convolution {
     }
 
     fn config(&self) -> Value {
-        with_base(self, self.options())
+        with_activity(self, self.options())
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -277,10 +276,6 @@ impl Layer for Convolution {
     fn weights(&self, input: &[usize]) -> Vec<Weight> {
         let channels = self.data_format.channels(input);
         self.kernel.weights(&self.kernel_shape(channels), self.outputs(channels))
-    }
-
-    fn activity_regularizer(&self) -> Option<Regularizer> {
-        self.kernel.activity_regularizer
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {

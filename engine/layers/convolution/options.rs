@@ -130,12 +130,11 @@ impl Convolution {
 
     /// What the output adds to the loss, as [`Regularizer`] or by name, divided by the number of samples. Default
     /// nothing.
-    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    pub fn activity_regularizer<R>(self, regularizer: R) -> Self
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.kernel.activity_regularizer = self.base.given(regularizer);
-        self
+        self.with_activity_regularizer(regularizer)
     }
 
     /// What the kernel is brought back to after each step, as [`Constraint`] or by name. Default nothing.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{Convolution, Form};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
-use crate::layers::config::{merged, with_base};
+use crate::layers::config::{merged, with_activity};
 use crate::layers::kernel_options::KernelOptions;
 use crate::layers::weight_options::{DEPTHWISE, POINTWISE, WeightOptions};
 use crate::layers::{ActivationFunction, Base, Config, Context, DataFormat, Layer, Padding, Sizes, Weight};
@@ -235,7 +235,7 @@ impl Layer for SeparableConvolution {
             "data_format": depthwise.data_format.name(),
         });
         let kernel = depthwise.kernel.kernel.config(&DEPTHWISE);
-        with_base(self, merged(merged(own, kernel), self.pointwise.kernel.config(&POINTWISE)))
+        with_activity(self, merged(merged(own, kernel), self.pointwise.kernel.config(&POINTWISE)))
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -253,10 +253,6 @@ impl Layer for SeparableConvolution {
             weight.name = name;
         }
         weights
-    }
-
-    fn activity_regularizer(&self) -> Option<Regularizer> {
-        self.pointwise.kernel.activity_regularizer
     }
 
     fn call(&self, context: &mut Context<'_>, input: NodeId) -> Result<NodeId> {

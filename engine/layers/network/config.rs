@@ -83,7 +83,7 @@ fn input_layer(name: &str, shape: &Value) -> Value {
 /// Layer `number` with its options and, if they are known, the shapes of its inputs.
 fn layer(network: &Network, shapes: Option<&Shapes>, number: usize) -> Value {
     let layer: &dyn Layer = network.layers[number].as_ref();
-    if let Some(inner) = layer.network() {
+    if let Some(inner) = layer.network().filter(|_| layer.distributed_axes() == 0) {
         return entry(inner);
     }
     let mut entry = json!({
@@ -116,6 +116,7 @@ fn history(network: &Network, value: usize) -> Value {
 fn end(network: &Network, value: usize) -> Value {
     let mut history = history(network, value);
     let layer = network.origin(value).map(|(at, _)| network.layers[network.calls[at].layer].as_ref());
+    let layer = layer.filter(|layer| layer.distributed_axes() == 0);
     if layer.and_then(Layer::network).is_some_and(|inner| !inner.is_sequential) {
         history[1] = json!(history[1].as_u64().unwrap_or_default() + 1);
     }

@@ -168,7 +168,10 @@ impl Network {
         for layer in &self.layers {
             let (layer, learns) = (layer.as_ref(), learns && layer.trainable());
             match layer.network() {
-                Some(network) => network.add_leaves(&format!("{path}{}/", layer.name()), learns, leaves),
+                Some(network) => {
+                    let learns = learns && network.trainable();
+                    network.add_leaves(&inner_path(path, layer, network), learns, leaves);
+                }
                 None => leaves.push(Leaf { path: path.to_string(), layer, learns }),
             }
         }
@@ -194,7 +197,11 @@ impl Network {
         let layer = self.layers[at].as_mut();
         match rest {
             None => Ok(layer),
-            Some(rest) => layer.network_mut().expect("a model, as just seen").layer_mut(rest),
+            Some(rest) => {
+                let network = layer.network_mut().expect("a model, as just seen");
+                let own = format!("{}/", network.name());
+                network.layer_mut(rest.strip_prefix(&own).unwrap_or(rest))
+            }
         }
     }
 
@@ -267,12 +274,31 @@ impl Network {
         }
         let firsts = self.shapes(&borrowed(inputs)).map_or_else(|_| Vec::new(), |shapes| shapes.firsts);
         for (layer, first) in self.layers.iter_mut().zip(firsts) {
-            if let Some(network) = layer.network_mut() {
-                network.settle(&first);
-            }
+            settle(layer.as_mut(), &first);
         }
         self.brought.clear();
     }
+}
+
+/// [`Network::settle`] of the model in `layer`, if there is one, where the layer is called on samples of shapes `inputs`.
+pub(crate) fn settle(layer: &mut dyn Layer, inputs: &[Vec<usize>]) {
+    let inner: Vec<Vec<usize>> =
+        inner_inputs(layer, &borrowed(inputs)).into_iter().map(<[usize]>::to_vec).collect();
+    if let Some(network) = layer.network_mut() {
+        network.settle(&inner);
+    }
+}
+
+/// What the model in `layer` is called on where the layer is called on samples of shapes `inputs`.
+pub(super) fn inner_inputs<'a>(layer: &dyn Layer, inputs: &[&'a [usize]]) -> Vec<&'a [usize]> {
+    let axes = layer.distributed_axes();
+    inputs.iter().map(|input| input.get(axes..).unwrap_or_default()).collect()
+}
+
+/// The models that the layers of `network` lie in, which is `layer` or lies in it.
+fn inner_path(path: &str, layer: &dyn Layer, network: &Network) -> String {
+    let within = if layer.distributed_axes() > 0 { format!("{}/", network.name()) } else { String::new() };
+    format!("{path}{}/{within}", layer.name())
 }
 
 fn borrowed(shapes: &[Vec<usize>]) -> Vec<&[usize]> {
@@ -285,7 +311,7 @@ pub(crate) fn leaf_inputs(layer: &dyn Layer, inputs: &[&[usize]]) -> Result<Vec<
         return Ok(vec![inputs.iter().map(|input| input.to_vec()).collect()]);
     };
     let mut all = Vec::new();
-    for (layer, first) in network.layers.iter().zip(network.shapes(inputs)?.firsts) {
+    for (layer, first) in network.layers.iter().zip(network.shapes(&inner_inputs(layer, inputs))?.firsts) {
         all.extend(leaf_inputs(layer.as_ref(), &borrowed(&first))?);
     }
     Ok(all)
@@ -318,7 +344,7 @@ fn weight_count(layer: &dyn Layer, inputs: &[&[usize]]) -> Result<usize> {
         let states = inputs.first().map_or(0, |input| layer.states(input).len());
         return Ok(layer.weights_many(inputs).len() + states);
     };
-    let firsts = network.shapes(inputs)?.firsts;
+    let firsts = network.shapes(&inner_inputs(layer, inputs))?.firsts;
     let each = network.layers.iter().zip(&firsts);
     each.map(|(layer, first)| weight_count(layer.as_ref(), &borrowed(first))).sum()
 }
@@ -326,7 +352,9 @@ fn weight_count(layer: &dyn Layer, inputs: &[&[usize]]) -> Result<usize> {
 /// Lets the weights of `layer` learn, or keeps them as they are; with those of all layers in it, if it is a model.
 pub(crate) fn set_trainable(layer: &mut dyn Layer, trainable: bool) {
     layer.base_mut().set_trainable(trainable);
-    for inner in layer.network_mut().into_iter().flat_map(|network| &mut network.layers) {
+    let Some(network) = layer.network_mut() else { return };
+    network.base.set_trainable(trainable);
+    for inner in &mut network.layers {
         set_trainable(inner.as_mut(), trainable);
     }
 }

@@ -7,7 +7,7 @@ mod sequence;
 use serde_json::Value;
 
 use self::cells::Cell;
-use super::config::with_base;
+use super::config::with_activity;
 use super::draw::Draw;
 use super::spatial::shown;
 use super::weight_options::WeightOptions;
@@ -15,7 +15,6 @@ use super::{ActivationFunction, Base, Context, Layer, Weight};
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::train::initializers::Initializer;
-use crate::train::regularizers::Regularizer;
 
 /// A simple recurrent network (Elman 1990): h ← tanh(x·kernel + h·recurrent_kernel + bias).
 ///
@@ -107,7 +106,6 @@ pub struct Recurrent {
     kernel: WeightOptions,
     recurrent: WeightOptions,
     bias: WeightOptions,
-    activity_regularizer: Option<Regularizer>,
     dropout: f64,
     recurrent_dropout: f64,
     draw: Draw,
@@ -184,7 +182,7 @@ impl Layer for Recurrent {
     }
 
     fn config(&self) -> Value {
-        with_base(self, self.options())
+        with_activity(self, self.options())
     }
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -236,10 +234,6 @@ impl Layer for Recurrent {
         let shape = vec![samples, self.units];
         let state = |name: &&'static str| Weight::new(name, &shape, Initializer::zeros());
         self.cell.state_names().iter().map(state).collect()
-    }
-
-    fn activity_regularizer(&self) -> Option<Regularizer> {
-        self.activity_regularizer
     }
 
     fn is_stateful(&self) -> bool {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::config::{Config, merged};
 use super::super::draw::Draw;
 use super::super::weight_options::{BIAS, KERNEL, RECURRENT, WeightOptions};
-use super::super::{ActivationFunction, Base};
+use super::super::{ActivationFunction, Base, Layer};
 use super::{Cell, Recurrent};
 use crate::error::{Error, Result};
 use crate::train::constraints::Constraint;
@@ -24,7 +24,6 @@ impl Recurrent {
             kernel: WeightOptions::new(Initializer::glorot_uniform()),
             recurrent: WeightOptions::new(Initializer::orthogonal(1.0)),
             bias: WeightOptions::new(Initializer::zeros()),
-            activity_regularizer: None,
             dropout: 0.0,
             recurrent_dropout: 0.0,
             draw: Draw::default(),
@@ -143,12 +142,11 @@ impl Recurrent {
     }
 
     /// What the output adds to the loss, divided by the number of samples. Default nothing.
-    pub fn activity_regularizer<R>(mut self, regularizer: R) -> Self
+    pub fn activity_regularizer<R>(self, regularizer: R) -> Self
     where
         R: TryInto<Regularizer, Error: Into<Error>>,
     {
-        self.activity_regularizer = self.base.given(regularizer);
-        self
+        self.with_activity_regularizer(regularizer)
     }
 
     /// An [`LSTM`](super::LSTM)'s forget gates start open, with a bias of 1. Default true.
@@ -251,7 +249,6 @@ impl Recurrent {
             "units": self.units,
             "activation": self.activation.config(),
             "use_bias": self.use_bias,
-            "activity_regularizer": self.activity_regularizer.map(Regularizer::config),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "return_sequences": self.return_sequences,
@@ -301,7 +298,6 @@ impl Recurrent {
         for (weight, keys) in own {
             *weight = WeightOptions::from_config(config, keys, weight.initializer)?;
         }
-        layer.activity_regularizer = config.regularizer("activity_regularizer")?;
         layer.dropout = config.number_or("dropout", 0.0)?;
         layer.recurrent_dropout = config.number_or("recurrent_dropout", 0.0)?;
         layer.draw = Draw::seeded(config)?;

@@ -27,22 +27,20 @@ impl Model {
         let Goal::Objectives(objectives) = &compiled.goal else { return Ok(None) };
         let optimizer = optimizers::config(compiled.optimizer("compile_config")?);
         let loss = |objective: &Objective| objective.loss.as_ref().map(|loss| losses::config(loss.as_ref()));
-        let all_metrics = |objective: &Objective| {
-            objective.metrics.iter().map(|m| metrics::config(m.as_ref())).collect::<Vec<_>>()
-        };
-        let (loss, weights, metrics) = match objectives.as_slice() {
-            [one] => (
-                json!(loss(one)),
-                if one.weight == 1.0 { Value::Null } else { json!([one.weight]) },
-                json!(all_metrics(one)),
-            ),
+        let (loss, weights) = match objectives.as_slice() {
+            [one] => (json!(loss(one)), if one.weight == 1.0 { Value::Null } else { json!([one.weight]) }),
             all => (
                 json!(all.iter().map(loss).collect::<Vec<_>>()),
                 json!(all.iter().map(|objective| objective.weight).collect::<Vec<_>>()),
-                json!(all.iter().map(all_metrics).collect::<Vec<_>>()),
             ),
         };
-        Ok(Some(json!({ "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics })))
+        let metrics = metrics_of_each(objectives, |objective| &objective.metrics);
+        let weighted = match objectives.iter().all(|objective| objective.weighted_metrics.is_empty()) {
+            true => Value::Null,
+            false => metrics_of_each(objectives, |objective| &objective.weighted_metrics),
+        };
+        Ok(Some(json!({ "optimizer": optimizer, "loss": loss, "loss_weights": weights, "metrics": metrics,
+            "weighted_metrics": weighted })))
     }
 
     /// Compiles the model by Keras's compile settings.
@@ -53,22 +51,18 @@ impl Model {
         let optimizer = optimizer(config.get("optimizer").or_else(|| config.get("optimizer_config")))?;
         let names = self.output_names();
         let of = |key: &str| per_output(key, config.get(key).unwrap_or(&Value::Null), &names);
-        let (losses, weights, metrics) = (of("loss")?, of("loss_weights")?, of("metrics")?);
-        if config
-            .get("weighted_metrics")
-            .is_some_and(|value| value.as_array().is_some_and(|list| !list.is_empty()))
-        {
-            let expected = "absent: gradus's metrics do not see weights";
-            return Err(Error::argument(PLACE, "weighted_metrics", &config["weighted_metrics"], expected));
-        }
+        let (losses, weights) = (of("loss")?, of("loss_weights")?);
+        let lists = of("metrics")?.into_iter().zip(of("weighted_metrics")?);
         let mut objectives = Vec::new();
-        for ((loss, weight), list) in losses.into_iter().zip(weights).zip(metrics) {
+        for ((loss, weight), (metrics, weighted)) in losses.into_iter().zip(weights).zip(lists) {
             let loss = loss.map(|loss| losses::from_config(&loss)).transpose()?;
             let weight = weight.map_or(Some(1.0), |weight| weight.as_f64());
             let weight =
                 weight.ok_or_else(|| Error::argument(PLACE, "loss_weights", "no number", "a number"))?;
-            let metrics = list.map_or(Ok(Vec::new()), |list| all_metrics(&list))?;
-            objectives.push(Objective { loss, weight, metrics });
+            let [metrics, weighted_metrics] = [("metrics", metrics), ("weighted_metrics", weighted)]
+                .map(|(key, list)| list.map_or(Ok(Vec::new()), |list| all_metrics(key, &list)));
+            let (metrics, weighted_metrics) = (metrics?, weighted_metrics?);
+            objectives.push(Objective { loss, weight, metrics, weighted_metrics });
         }
         self.compile_each(optimizer, objectives)
     }
@@ -111,7 +105,7 @@ fn per_output(key: &str, value: &Value, names: &[String]) -> Result<Vec<Option<V
             }
             Ok(names.iter().map(|name| by_name.get(name).and_then(given)).collect())
         }
-        Value::Array(list) if names.len() > 1 || (key != "metrics" && list.len() == 1) => {
+        Value::Array(list) if names.len() > 1 || (!key.ends_with("metrics") && list.len() == 1) => {
             if list.len() != names.len() {
                 return Err(Error::argument(
                     PLACE,
@@ -127,14 +121,23 @@ fn per_output(key: &str, value: &Value, names: &[String]) -> Result<Vec<Option<V
     }
 }
 
-/// Metrics by name, by class, or in lists of these.
-fn all_metrics(value: &Value) -> Result<Vec<Arc<dyn Metric>>> {
+/// The metrics of each objective that `of` gives, in a list of their own; of a lone one as they are.
+fn metrics_of_each(objectives: &[Objective], of: impl Fn(&Objective) -> &Vec<Arc<dyn Metric>>) -> Value {
+    let mut lists: Vec<Value> = Vec::new();
+    for objective in objectives {
+        lists.push(of(objective).iter().map(|metric| metrics::config(metric.as_ref())).collect());
+    }
+    if lists.len() == 1 { lists.remove(0) } else { Value::Array(lists) }
+}
+
+/// Metrics by name, by class, or in lists of these, for `key`.
+fn all_metrics(key: &str, value: &Value) -> Result<Vec<Arc<dyn Metric>>> {
     match value {
         Value::Null => Ok(Vec::new()),
         Value::Array(list) => {
-            list.iter().map(all_metrics).collect::<Result<Vec<_>>>().map(|all| all.concat())
+            list.iter().map(|one| all_metrics(key, one)).collect::<Result<Vec<_>>>().map(|all| all.concat())
         }
         Value::String(_) | Value::Object(_) => Ok(vec![metrics::from_config(value)?]),
-        other => Err(Error::argument(PLACE, "metrics", other, "names or objects")),
+        other => Err(Error::argument(PLACE, key, other, "names or objects")),
     }
 }

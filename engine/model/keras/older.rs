@@ -147,6 +147,10 @@ fn rename(class: &str, options: &mut Map<String, Value>) {
     // Wrapped layers have modules in Keras 2 too.
     for inner in ["layer", "backward_layer"] {
         if let Some(inner) = options.get_mut(inner).filter(|inner| inner.is_object()) {
+            // So has a Sequential, not its layers; a functional model within is Keras 3's, since each finds its own alone.
+            if inner["class_name"] == "Sequential" {
+                layers(inner);
+            }
             let class = inner["class_name"].as_str().unwrap_or_default().to_string();
             inner["config"].as_object_mut().into_iter().for_each(|options| rename(&class, options));
         }

@@ -29,7 +29,7 @@ fn halves(layer: &dyn Layer, keras3: bool, leaves: &mut dyn Iterator<Item = Halv
             [0, 1].map(|half| each.iter().flat_map(|halves| halves[half].clone()).collect())
         }
     };
-    if layer.trainable() {
+    if layer.trainable() && layer.network().is_none_or(|network| network.trainable()) {
         return [learning, others];
     }
     learning.append(&mut others);

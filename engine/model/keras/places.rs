@@ -44,6 +44,16 @@ fn add(
         *count += 1;
         let (name, path) = (layer.name().to_string(), format!("{parent}layers/{key}/"));
         if let Some(inner) = layer.network() {
+            let mut path = path;
+            for _ in 0..layer.distributed_axes() {
+                places.push(Place {
+                    path: format!("{path}vars"),
+                    name: name.clone(),
+                    leaf: 0,
+                    weights: 0..0,
+                });
+                path += "layer/";
+            }
             places.push(Place { path: format!("{path}vars"), name, leaf: 0, weights: 0..0 });
             add(inner, &path, built, places);
         } else if let Some((leaf, built)) = built.next() {

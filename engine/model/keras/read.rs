@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::layers::network::MOST_DEPTH;
-use crate::layers::{self, Layer};
+use crate::layers::{self, Layer, TimeDistributed};
 use crate::model::{Input, Model, Sequential, SharedLayer, Symbol};
 
 const PLACE: &str = "Keras config";
@@ -72,7 +72,8 @@ fn sequential(body: &Value, reading: Reading) -> Result<Model> {
         if class_name(entry) != "InputLayer" {
             let layer = layer(entry, reading)?;
             // The first layer may be a model that knows its input.
-            let port = layer.network().filter(|_| number == 0).and_then(|network| network.inputs.first());
+            let first = layer.network().filter(|_| number == 0 && layer.distributed_axes() == 0);
+            let port = first.and_then(|network| network.inputs.first());
             shape = shape.or_else(|| port.and_then(|port| port.shape.clone()));
             model = model.add(layer);
         }
@@ -105,7 +106,17 @@ fn layer(entry: &Value, reading: Reading) -> Result<Box<dyn Layer>> {
     if reading.old {
         modernise(class_name(entry), &mut config);
     }
+    if holds_model(entry) {
+        let inner = layer(&config["layer"], Reading { depth: reading.depth + 1, ..reading })?;
+        return Ok(TimeDistributed::around(inner, &config)?.into());
+    }
     layers::from_config(class_name(entry), &config)
+}
+
+/// Whether an entry is a layer around a model.
+fn holds_model(entry: &Value) -> bool {
+    let inner = entry.pointer("/config/layer").filter(|_| class_name(entry) == "TimeDistributed");
+    inner.is_some_and(|inner| is_model(inner) || holds_model(inner))
 }
 
 /// Keras 2's options in Keras 3's words.

@@ -80,12 +80,15 @@ pub struct Prediction {
     /// Which time steps count, where not all do: floats `[B, time]`, 1 or 0. The mean of a loss's values leaves the
     /// others out.
     pub mask: Option<NodeId>,
+    /// How much each sample counts in a weighted metric, `[B]` or `[B, time]`. Losses do not see it: their
+    /// [`Reduction`] weighs what they give.
+    pub weight: Option<NodeId>,
 }
 
 impl Prediction {
     /// A prediction of which nothing else is known.
     pub fn of(value: NodeId) -> Self {
-        Self { value, logits: None, mask: None }
+        Self { value, logits: None, mask: None, weight: None }
     }
 }
 

@@ -19,7 +19,7 @@ fn run(loss: &dyn Loss, link: Option<fn(NodeId) -> Logits>, z: &[f32], y: Tensor
             Logits::Softmax(x) => (x, Some(Logits::Softmax(x))),
         },
     };
-    let values = loss.values(&mut graph, target, &Prediction { value, logits: link, mask: None })?;
+    let values = loss.values(&mut graph, target, &Prediction { logits: link, ..Prediction::of(value) })?;
     let mean = graph.mean_all(values)?;
     let gradient = graph.gradients(mean, &[logits])?[0];
     graph.output("loss", mean)?;

@@ -40,7 +40,7 @@ impl Metric for ExactAccuracy {
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
         let target = values_of(graph, self.name(), target, prediction.value)?;
         let hits = graph.compare(Comparison::Equal, target, prediction.value)?;
-        mean_sums(graph, self.name(), hits, prediction.mask)
+        mean_sums(graph, self.name(), hits, [prediction.mask, prediction.weight])
     }
 }
 
@@ -94,7 +94,7 @@ impl Metric for BinaryAccuracy {
         let threshold = graph.constant(self.threshold);
         let said = graph.compare(Comparison::Greater, prediction.value, threshold)?;
         let hits = graph.compare(Comparison::Equal, target, said)?;
-        mean_sums(graph, self.name(), hits, prediction.mask)
+        mean_sums(graph, self.name(), hits, [prediction.mask, prediction.weight])
     }
 }
 
@@ -111,7 +111,7 @@ impl Metric for CategoricalAccuracy {
         check_target(graph, self.name(), target, Element::F32)?;
         let (found, wanted) = (best_class(graph, prediction.value)?, best_class(graph, target)?);
         let hits = graph.compare(Comparison::Equal, wanted, found)?;
-        mean_sums(graph, self.name(), hits, prediction.mask)
+        mean_sums(graph, self.name(), hits, [prediction.mask, prediction.weight])
     }
 }
 
@@ -128,7 +128,7 @@ impl Metric for SparseCategoricalAccuracy {
         check_target(graph, self.name(), target, Element::U32)?;
         let found = best_class(graph, prediction.value)?;
         let hits = graph.compare(Comparison::Equal, target, found)?;
-        mean_sums(graph, self.name(), hits, prediction.mask)
+        mean_sums(graph, self.name(), hits, [prediction.mask, prediction.weight])
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::thresholds::{counts, evenly, row, truth, within_one};
-use super::{KerasClass, Measure, Metric, class_part, ratio, values_of};
+use super::{KerasClass, Measure, Metric, class_part, ratio, values_of, weight_of_rows};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 use crate::tensor::{Dim, Shape};
@@ -155,7 +155,8 @@ impl Metric for AtThreshold {
         let (yes, scores) = (graph.reshape(yes, &flat)?, graph.reshape(scores, &flat)?);
         let thresholds = if self.thresholds == 1 { vec![0.5] } else { evenly(self.thresholds) };
         let thresholds = row(graph, &thresholds)?;
-        counts(graph, [yes, scores], thresholds, None)
+        let weight = prediction.weight.map(|weight| weight_of_rows(graph, self.name(), weight, flat.0[0]));
+        counts(graph, [yes, scores], thresholds, weight.transpose()?)
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::thresholds::{counts, row, truth, within_one};
-use super::{KerasClass, Measure, Metric, ratio, values_of};
+use super::{KerasClass, Measure, Metric, ratio, values_of, weight_of_rows};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Element, Graph, NodeId, Unary};
 use crate::tensor::{Dim, Shape};
@@ -191,6 +191,27 @@ impl Auc {
         Ok(())
     }
 
+    /// How much each of `flat` counts, the classes of `shape` one after the other.
+    fn weight(
+        &self,
+        graph: &mut Graph,
+        of_samples: Option<NodeId>,
+        [shape, flat]: [&Shape; 2],
+    ) -> Result<Option<NodeId>> {
+        let of_labels = match self.label_weights.as_ref().filter(|_| !self.multi_label) {
+            Some(weights) => {
+                let weights = row(graph, weights)?;
+                let weights = graph.broadcast(weights, shape)?;
+                Some(graph.reshape(weights, flat)?)
+            }
+            None => None,
+        };
+        let Some(weight) = of_samples else { return Ok(of_labels) };
+        let weight = weight_of_rows(graph, self.name(), weight, shape.count())?;
+        let weight = graph.reshape(weight, flat)?;
+        of_labels.map_or(Ok(weight), |labels| graph.multiply(labels, weight)).map(Some)
+    }
+
     fn height(&self, a: f64, b: f64) -> f64 {
         match self.summation {
             Summation::Interpolation => (a + b) / 2.0,
@@ -279,14 +300,7 @@ impl Metric for Auc {
         let mut last = shape.clone();
         last.0.push(Dim::fixed(1));
         let flat = if self.multi_label { last } else { Shape(vec![shape.count(), Dim::fixed(1)]) };
-        let weight = match self.label_weights.as_ref().filter(|_| !self.multi_label) {
-            Some(weights) => {
-                let weights = row(graph, weights)?;
-                let weights = graph.broadcast(weights, &shape)?;
-                Some(graph.reshape(weights, &flat)?)
-            }
-            None => None,
-        };
+        let weight = self.weight(graph, prediction.weight, [&shape, &flat])?;
         let (yes, said) = (graph.reshape(yes, &flat)?, graph.reshape(said, &flat)?);
         let thresholds = self.all_thresholds(graph)?;
         counts(graph, [yes, said], thresholds, weight)

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::thresholds::{are_even, counts, row, truth, within_one};
 use super::top_k::among_best;
-use super::{KerasClass, Measure, Metric, class_part, ratio, values_of};
+use super::{KerasClass, Measure, Metric, class_part, ratio, values_of, weight_of_rows};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
 use crate::tensor::{Dim, Shape, Tensor};
@@ -196,7 +196,8 @@ impl Metric for BinaryCounts {
         let flat = Shape(vec![graph.shape(yes).count(), Dim::fixed(1)]);
         let (yes, scores) = (graph.reshape(yes, &flat)?, graph.reshape(scores, &flat)?);
         let thresholds = row(graph, &thresholds)?;
-        counts(graph, [yes, scores], thresholds, None)
+        let weight = prediction.weight.map(|weight| weight_of_rows(graph, self.name(), weight, flat.0[0]));
+        counts(graph, [yes, scores], thresholds, weight.transpose()?)
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {

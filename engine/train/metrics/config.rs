@@ -12,6 +12,7 @@ use super::{
     Auc, BinaryAccuracy, BinaryCounts, BinaryIoU, ClassAggregation, Correlation, ExactAccuracy, F1Score,
     FBetaScore, FScoreAverage, IoU, Metric, Named, OfLoss, Precision, PrecisionAtRecall, R2Score, Recall,
     RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity, TopKCategoricalAccuracy, by_name,
+    of_class,
 };
 use crate::error::Result;
 use crate::train::config::{Config, merged, object, parts, snake_case};
@@ -45,7 +46,7 @@ pub fn config(metric: &dyn Metric) -> Value {
 /// If there is no such metric, or an option is unknown, or not of the right kind.
 pub fn from_config(config: &Value) -> Result<Arc<dyn Metric>> {
     if let Some(name) = config.as_str() {
-        return by_name(name).or_else(|error| by_name(&snake_case(name)).map_err(|_| error));
+        return by_name(name);
     }
     let (class_name, mut c) = parts(config)?;
     let name = c.text("name")?;
@@ -57,8 +58,7 @@ pub fn from_config(config: &Value) -> Result<Arc<dyn Metric>> {
         c.finish()?;
         metric
     };
-    let known = |name: &String| by_name(name).is_ok_and(|known| known.name() == metric.name());
-    Ok(match name.filter(|name| name != metric.name() && !known(name)) {
+    Ok(match name.filter(|name| name != metric.name()) {
         Some(name) => Arc::new(Named { name, metric }),
         None => metric,
     })
@@ -206,7 +206,7 @@ fn of_loss(class_name: &str, c: &mut Config) -> Result<Arc<dyn Metric>> {
     match class_name {
         "CosineSimilarity" => Ok(Arc::new(OfLoss::negated(CosineSimilarity::new().axis(c.axis("axis")?)))),
         known if METRICS.contains(&known) => Ok(Arc::new(OfLoss::new(losses::configured(class_name, c)?))),
-        other => by_name(other).or_else(|error| by_name(&snake_case(other)).map_err(|_| error)),
+        other => of_class(other),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Measure, Metric, best_class, one_hot};
+use super::{Measure, Metric, best_class, one_hot, weight_of_rows};
 use crate::error::Result;
 use crate::graph::{Comparison, Element, Graph, NodeId};
 use crate::tensor::{Dim, Shape, Tensor};
@@ -15,7 +15,7 @@ impl Metric for ConfusionMatrix {
     }
 
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
-        Ok(vec![confusion(graph, target, prediction.value, 0.5)?])
+        Ok(vec![confusion(graph, self.name(), target, prediction)?])
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {
@@ -28,36 +28,46 @@ impl Metric for ConfusionMatrix {
 /// How many samples of each true class are taken for each class: `[classes, classes]`.
 pub(super) fn confusion(
     graph: &mut Graph,
+    name: &str,
     target: NodeId,
-    prediction: NodeId,
-    threshold: f32,
+    prediction: &Prediction,
 ) -> Result<NodeId> {
-    let classes = graph.shape(prediction).0.last().map_or(1, |d| d.factor);
+    let classes = graph.shape(prediction.value).0.last().map_or(1, |d| d.factor);
     let classes = if classes == 1 { 2 } else { classes };
     let truth = match graph.node(target).element {
         Element::U32 => target,
-        _ => class_number(graph, target, 0.5)?,
+        _ => class_number(graph, target)?,
     };
-    let found = class_number(graph, prediction, threshold)?;
+    let found = class_number(graph, prediction.value)?;
     let [truth, found] = [one_hot(graph, truth, classes)?, one_hot(graph, found, classes)?];
-    table(graph, truth, found, classes)
+    table(graph, name, [truth, found], classes, prediction.weight)
 }
 
 /// How often each class of `truth` meets each of `found`, both `[…, classes]`, 1 at the class and 0 elsewhere: `[classes,
-/// classes]`. Rows of zeros count nowhere.
-pub(super) fn table(graph: &mut Graph, truth: NodeId, found: NodeId, classes: usize) -> Result<NodeId> {
+/// classes]`, each time as much as it weighs. Rows of zeros count nowhere.
+pub(super) fn table(
+    graph: &mut Graph,
+    name: &str,
+    [truth, found]: [NodeId; 2],
+    classes: usize,
+    weight: Option<NodeId>,
+) -> Result<NodeId> {
     let rows = Dim { factor: graph.shape(truth).count().factor / classes, batch: true };
     let shape = Shape(vec![rows, Dim::fixed(classes)]);
-    let (truth, found) = (graph.reshape(truth, &shape)?, graph.reshape(found, &shape)?);
+    let (mut truth, found) = (graph.reshape(truth, &shape)?, graph.reshape(found, &shape)?);
+    if let Some(weight) = weight {
+        let weight = weight_of_rows(graph, name, weight, rows)?;
+        truth = graph.multiply(truth, weight)?;
+    }
     graph.matmul(truth, found, true, false)
 }
 
-/// The number of the best of several scores, or whether a lone one is above `threshold`.
-fn class_number(graph: &mut Graph, scores: NodeId, threshold: f32) -> Result<NodeId> {
+/// The number of the best of several scores, or whether a lone one is above ½.
+fn class_number(graph: &mut Graph, scores: NodeId) -> Result<NodeId> {
     if graph.shape(scores).0.last().is_some_and(|d| !d.is_one()) {
         return best_class(graph, scores);
     }
-    let threshold = graph.constant(threshold);
+    let threshold = graph.constant(0.5);
     let yes = graph.compare(Comparison::Greater, scores, threshold)?;
     Ok(graph.cast(yes, Element::U32))
 }

@@ -80,7 +80,7 @@ impl Metric for Correlation {
                 graph.divide(double, whole)?
             }
         };
-        mean_sums(graph, self.name(), values, prediction.mask)
+        mean_sums(graph, self.name(), values, [prediction.mask, prediction.weight])
     }
 }
 

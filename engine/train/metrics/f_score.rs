@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{KerasClass, Measure, Metric, values_of};
+use super::{KerasClass, Measure, Metric, values_of, weighed};
 use crate::error::{Error, Result};
 use crate::graph::{Comparison, Graph, NodeId, Reduction, Unary};
 use crate::tensor::Tensor;
@@ -114,7 +114,11 @@ impl Metric for FBetaScore {
         let said = self.said(graph, prediction.value)?;
         let right = graph.multiply(yes, said)?;
         let axes: Vec<usize> = (0..graph.shape(yes).rank() - 1).collect();
-        [right, said, yes].into_iter().map(|case| graph.sum(case, &axes)).collect()
+        let each = [right, said, yes].map(|case| {
+            let case = weighed(graph, self.name, case, prediction.weight)?;
+            graph.sum(case, &axes)
+        });
+        each.into_iter().collect()
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {

@@ -10,6 +10,8 @@ use crate::train::losses::Prediction;
 /// |A∩B| / |A∪B| of the samples of a class and those taken for it, the mean over classes that occur: Keras's `MeanIoU`
 /// and `OneHotMeanIoU`, and `IoU` and `OneHotIoU` with chosen classes. Predictions are scores of all classes or class
 /// numbers, targets one-hot or class numbers.
+///
+/// As a weighted metric it takes weights as they are, where Keras cuts their fractions off, with a warning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IoU {
     classes: Option<Vec<usize>>,
@@ -83,7 +85,7 @@ impl IoU {
         &self,
         graph: &mut Graph,
         target: NodeId,
-        prediction: NodeId,
+        prediction: &Prediction,
         classes: usize,
     ) -> Result<NodeId> {
         let sparse = self.sparse_y_true.unwrap_or(graph.node(target).element == Element::U32);
@@ -94,8 +96,8 @@ impl IoU {
         let truth =
             if sparse { by_number(graph, target, classes)? } else { by_score(graph, target, classes)? };
         let found = match self.sparse_y_pred {
-            true => by_number(graph, prediction, classes)?,
-            false => by_score(graph, prediction, classes)?,
+            true => by_number(graph, prediction.value, classes)?,
+            false => by_score(graph, prediction.value, classes)?,
         };
         let (own, other) = (graph.shape(truth).count(), graph.shape(found).count());
         if own != other {
@@ -103,7 +105,7 @@ impl IoU {
             let remedy = "see sparse_y_true and sparse_y_pred: which of them are class numbers";
             return Err(Error::shape(self.place(), "the target", found, expected, remedy));
         }
-        table(graph, truth, found, classes)
+        table(graph, self.name(), [truth, found], classes, prediction.weight)
     }
 
     fn place(&self) -> String {
@@ -157,9 +159,9 @@ impl Metric for IoU {
             return Err(Error::argument(self.place(), "target_class_ids", class, expected));
         }
         if self.num_classes.is_none() && scores == 1 {
-            return Ok(vec![confusion(graph, target, prediction.value, 0.5)?]);
+            return Ok(vec![confusion(graph, self.name(), target, prediction)?]);
         }
-        Ok(vec![self.counts(graph, target, prediction.value, classes)?])
+        Ok(vec![self.counts(graph, target, prediction, classes)?])
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {
@@ -210,7 +212,7 @@ impl Metric for BinaryIoU {
         let threshold = graph.constant(self.threshold);
         let yes = graph.compare(Comparison::GreaterEqual, prediction.value, threshold)?;
         let of = IoU { sparse_y_true: Some(true), sparse_y_pred: true, ..self.of.clone() };
-        Ok(vec![of.counts(graph, target, yes, 2)?])
+        Ok(vec![of.counts(graph, target, &Prediction { value: yes, ..*prediction }, 2)?])
     }
 
     fn result(&self, sums: &[f64], _: f64) -> Measure {

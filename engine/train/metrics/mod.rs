@@ -43,6 +43,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::graph::{Along, Comparison, Element, Graph, NodeId};
 use crate::tensor::{Dim, Shape, Tensor};
+use crate::train::config::snake_case;
 use crate::train::losses::{CosineSimilarity, LogCosh, Loss, Prediction};
 
 /// What a metric has found.
@@ -87,7 +88,8 @@ pub trait Metric: Send + Sync + Debug {
     /// Its key in the logs, such as `accuracy`.
     fn name(&self) -> &str;
 
-    /// What is added up over batches: floats of fixed shapes.
+    /// What is added up over batches: floats of fixed shapes. A metric that can be a weighted one multiplies by
+    /// `prediction.weight` where that is given; where it must and does not, the model refuses it.
     ///
     /// # Errors
     /// If the target is of another kind than the metric compares with.
@@ -192,16 +194,23 @@ const NAMES: [(&str, Make); 25] = [
     ("cosine_similarity", || Arc::new(OfLoss::negated(CosineSimilarity::new()))),
 ];
 
-/// The metric of a name such as `accuracy` or of a class such as `AUC`, or the mean of a loss.
+/// The metric of a name such as `accuracy` or of a class such as `AUC`, or the mean of a loss; in the logs it is called as
+/// here, as in Keras: `mse`, not `mean_squared_error`.
 ///
 /// # Errors
 /// If there is none; the known names are listed.
 pub fn by_name(name: &str) -> Result<Arc<dyn Metric>> {
+    let metric = of_class(name)?;
+    Ok(if metric.name() == name { metric } else { Arc::new(Named { name: name.to_string(), metric }) })
+}
+
+/// [`by_name`] under the metric's own name.
+fn of_class(name: &str) -> Result<Arc<dyn Metric>> {
     let plain = |name: &str| name.to_lowercase().replace('_', "");
     if let Some((_, make)) = NAMES.iter().find(|(known, _)| plain(known) == plain(name)) {
         return Ok(make());
     }
-    let loss: Result<Box<dyn Loss>> = name.try_into();
+    let loss: Result<Box<dyn Loss>> = name.try_into().or_else(|_| snake_case(name).as_str().try_into());
     let loss = loss.map_err(|_| {
         let known: Vec<&str> = NAMES.iter().map(|(known, _)| *known).collect();
         let expected = format!("one of {}, or a loss", known.join(", "));
@@ -223,25 +232,64 @@ fn sum_of_means(graph: &mut Graph, values: NodeId) -> Result<NodeId> {
     if count.factor == 1 { Ok(sum) } else { graph.scale(sum, 1.0 / count.factor as f32) }
 }
 
-/// The sum over the samples of the mean of each sample's `values` `[B, …]`; and with a mask `[B, time]` of those it counts,
-/// and how many they are: what the default of [`Metric::result`] takes.
-fn mean_sums(graph: &mut Graph, name: &str, values: NodeId, mask: Option<NodeId>) -> Result<Vec<NodeId>> {
-    let Some(mask) = mask else { return Ok(vec![sum_of_means(graph, values)?]) };
-    let (counted, zero) = (spread_mask(graph, name, mask, values)?, graph.constant(0.0));
-    let kept = graph.select(counted, values, zero)?;
-    Ok(vec![sum_of_means(graph, kept)?, sum_of_means(graph, mask)?])
+/// The sum over the samples of the mean of each sample's `values` `[B, …]`; and with a mask `[B, time]`, or weights, of those
+/// that count, each as much as it weighs, and how much these count in all: what the default of [`Metric::result`] takes.
+fn mean_sums(
+    graph: &mut Graph,
+    name: &str,
+    values: NodeId,
+    [mask, weight]: [Option<NodeId>; 2],
+) -> Result<Vec<NodeId>> {
+    let (mut kept, mut whole) = (values, None);
+    if let Some(mask) = mask {
+        let (counted, zero) = (spread(graph, name, mask, values)?, graph.constant(0.0));
+        kept = graph.select(counted, kept, zero)?;
+        whole = Some(counted);
+    }
+    if let Some(weight) = weight {
+        let weight = spread(graph, name, weight, values)?;
+        kept = graph.multiply(kept, weight)?;
+        whole = Some(whole.map_or(Ok(weight), |counted| graph.multiply(counted, weight))?);
+    }
+    let mut sums = vec![sum_of_means(graph, kept)?];
+    if let Some(whole) = whole {
+        sums.push(sum_of_means(graph, whole)?);
+    }
+    Ok(sums)
 }
 
-/// `mask` `[B, time]` with axes of size 1 behind, so that it stretches over `values`.
-fn spread_mask(graph: &mut Graph, name: &str, mask: NodeId, values: NodeId) -> Result<NodeId> {
-    let (own, whole) = (graph.shape(mask).clone(), graph.shape(values).clone());
+/// `factor`, a mask `[B, time]` or weights `[B]`, with axes of size 1 behind, so that it stretches over `values`.
+fn spread(graph: &mut Graph, name: &str, factor: NodeId, values: NodeId) -> Result<NodeId> {
+    let (own, whole) = (graph.shape(factor).clone(), graph.shape(values).clone());
     if whole.rank() < own.rank() || whole.0[..own.rank()] != own.0 {
-        let (expected, remedy) = (format!("{own} and any axes behind, as a mask has"), "take another metric");
+        let expected = format!("{own} and any axes behind, as a mask or weights have");
+        let remedy = "take another metric";
         return Err(Error::shape(format!("metric {name:?}"), "the values", whole, expected, remedy));
     }
     let mut shape = own;
     shape.0.resize(whole.rank(), Dim::fixed(1));
-    graph.reshape(mask, &shape)
+    graph.reshape(factor, &shape)
+}
+
+/// `values` `[B, …]`, each times what its sample weighs.
+fn weighed(graph: &mut Graph, name: &str, values: NodeId, weight: Option<NodeId>) -> Result<NodeId> {
+    let Some(weight) = weight else { return Ok(values) };
+    let weight = spread(graph, name, weight, values)?;
+    graph.multiply(values, weight)
+}
+
+/// `weight` `[B]` or `[B, time]` for each of `rows`, into which samples were cut up in order: `[rows, 1]`.
+fn weight_of_rows(graph: &mut Graph, name: &str, weight: NodeId, rows: Dim) -> Result<NodeId> {
+    let own = graph.shape(weight).count();
+    if !rows.factor.is_multiple_of(own.factor) {
+        let (found, expected) =
+            (graph.shape(weight), format!("a weight for each of {rows}, or of their samples"));
+        let remedy = "give each sample one weight";
+        return Err(Error::shape(format!("metric {name:?}"), "sample weights", found, expected, remedy));
+    }
+    let weight = graph.reshape(weight, &Shape(vec![own, Dim::fixed(1)]))?;
+    let weight = graph.broadcast(weight, &Shape(vec![own, Dim::fixed(rows.factor / own.factor)]))?;
+    graph.reshape(weight, &Shape(vec![rows, Dim::fixed(1)]))
 }
 
 /// Class number `class` of `x` along the last axis, which stays with size 1.

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{KerasClass, Metric, mean_sums, spread_mask};
+use super::{KerasClass, Metric, mean_sums, spread};
 use crate::error::{Error, Result};
 use crate::graph::{Element, Graph, NodeId};
 use crate::train::losses::{self, Loss, Prediction, Reduction, Targets};
@@ -75,15 +75,17 @@ impl Metric for OfLoss {
         let mut values = self.loss.values(graph, target, prediction)?;
         let mut counted = prediction.mask;
         if let Some(own) = self.loss.mask(graph, target, values)? {
-            // Keras's rule: it is 0, and still a part of the mean, unless there is a mask.
+            // Keras's rule: it is 0, and still a part of the mean, unless there is a mask or a weight.
             let zero = graph.constant(0.0);
             values = graph.select(own, values, zero)?;
             if let Some(mask) = counted {
-                let mask = spread_mask(graph, self.name(), mask, values)?;
+                let mask = spread(graph, self.name(), mask, values)?;
                 counted = Some(graph.multiply(mask, own)?);
+            } else if prediction.weight.is_some() {
+                counted = Some(own);
             }
         }
         let values = graph.scale(values, self.sign)?;
-        mean_sums(graph, self.name(), values, counted)
+        mean_sums(graph, self.name(), values, [counted, prediction.weight])
     }
 }

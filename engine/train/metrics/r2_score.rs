@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{KerasClass, Measure, Metric, values_of};
+use super::{KerasClass, Measure, Metric, values_of, weighed};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
 use crate::tensor::Tensor;
@@ -72,17 +72,22 @@ impl Metric for R2Score {
         Some(KerasClass::new("R2Score", options))
     }
 
-    /// Targets, their squares and squared errors of each output.
+    /// Targets, their squares, squared errors and what they weigh, of each output.
     fn sums(&self, graph: &mut Graph, target: NodeId, prediction: &Prediction) -> Result<Vec<NodeId>> {
         let target = values_of(graph, self.name(), target, prediction.value)?;
         let error = graph.subtract(prediction.value, target)?;
         let (error, square) = (graph.multiply(error, error)?, graph.multiply(target, target)?);
-        [target, square, error].into_iter().map(|values| graph.sum(values, &[0])).collect()
+        let ones = graph.full(1.0, &graph.shape(target).clone());
+        let each = [target, square, error, ones].map(|values| {
+            let values = weighed(graph, self.name(), values, prediction.weight)?;
+            graph.sum(values, &[0])
+        });
+        each.into_iter().collect()
     }
 
     fn result(&self, sums: &[f64], samples: f64) -> Measure {
-        let outputs = sums.len() / 3;
-        let spread = |i: usize| sums[outputs + i] - sums[i] * sums[i] / samples;
+        let outputs = sums.len() / 4;
+        let spread = |i: usize| sums[outputs + i] - sums[i] * sums[i] / sums[3 * outputs + i];
         let score = |i: usize| {
             let score = 1.0 - sums[2 * outputs + i] / spread(i);
             // Keras's rule for targets that are all alike.

@@ -1,4 +1,4 @@
-use super::{Measure, Metric, sum_of_means, values_of};
+use super::{Measure, Metric, mean_sums, ratio, values_of};
 use crate::error::Result;
 use crate::graph::{Graph, NodeId};
 use crate::train::losses::Prediction;
@@ -16,10 +16,12 @@ impl Metric for RootMeanSquaredError {
         let target = values_of(graph, self.name(), target, prediction.value)?;
         let error = graph.subtract(prediction.value, target)?;
         let square = graph.multiply(error, error)?;
-        Ok(vec![sum_of_means(graph, square)?])
+        // Keras's leaves nothing out.
+        mean_sums(graph, self.name(), square, [None, prediction.weight])
     }
 
     fn result(&self, sums: &[f64], samples: f64) -> Measure {
-        Measure::Number((sums[0] / samples).sqrt())
+        let count = sums.get(1).copied().unwrap_or(samples);
+        Measure::Number(ratio(sums[0], count).sqrt())
     }
 }

@@ -93,6 +93,6 @@ impl Metric for TopKCategoricalAccuracy {
         check_target(graph, self.name(), target, element)?;
         let label = if self.sparse { target } else { best_class(graph, target)? };
         let hits = self.hits(graph, label, prediction.value)?;
-        mean_sums(graph, self.name(), hits, prediction.mask)
+        mean_sums(graph, self.name(), hits, [prediction.mask, prediction.weight])
     }
 }
