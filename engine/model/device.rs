@@ -128,9 +128,7 @@ impl Device {
             }
             opened.tuning = tuning.clone();
         }
-        if let Engine::Gpu(engine) = &mut opened.engine {
-            engine.set_steps_per_submission(self.steps_per_submission);
-        }
+        opened.engine.set_steps_per_submission(self.steps_per_submission);
         Ok(Opened { memory_limit: self.memory_limit, ..opened })
     }
 }
@@ -252,6 +250,15 @@ impl Engine {
             #[cfg(feature = "cpu")]
             Self::Cpu(_) => Target::Cpu,
             Self::Gpu(engine) => Target::Gpu { software: engine.is_software() },
+        }
+    }
+
+    /// How many steps go to a GPU at a time; `None` for as many as take about 50 ms.
+    fn set_steps_per_submission(&mut self, steps: Option<usize>) {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu(_) => {}
+            Self::Gpu(engine) => engine.set_steps_per_submission(steps),
         }
     }
 
