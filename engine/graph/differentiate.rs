@@ -60,7 +60,7 @@ impl Graph {
     }
 
     /// For every node up to `last`: whether it is computed from a target, in floats.
-    fn depends_on(&self, targets: &[NodeId], last: NodeId) -> Vec<bool> {
+    pub(crate) fn depends_on(&self, targets: &[NodeId], last: NodeId) -> Vec<bool> {
         let mut depends = vec![false; last.0 + 1];
         for i in 0..=last.0 {
             let node = &self.nodes[i];

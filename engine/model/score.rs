@@ -1,7 +1,5 @@
 //! What a model is trained for: targets, losses and metrics of its outputs.
 
-use std::collections::HashSet;
-
 use super::lower::Forward;
 use super::objective::Objective;
 use super::report::sum_name;
@@ -58,13 +56,10 @@ pub(super) fn score(
 /// Whether the sums of a metric depend on the weights, if it has been given some.
 fn check_weighed(graph: &Graph, name: &str, sums: &[NodeId], weight: Option<NodeId>) -> Result<()> {
     let Some(weight) = weight else { return Ok(()) };
-    let (mut seen, mut open) = (HashSet::new(), sums.to_vec());
-    while let Some(node) = open.pop() {
-        if node == weight {
-            return Ok(());
-        }
-        let inputs = if seen.insert(node) { graph.node(node).inputs.as_slice() } else { &[] };
-        open.extend_from_slice(inputs);
+    let last = sums.iter().copied().max().unwrap_or(weight);
+    let depends = graph.depends_on(&[weight], last);
+    if sums.iter().any(|sum| depends[sum.0]) {
+        return Ok(());
     }
     let expected = "a metric that multiplies by `Prediction::weight`: name it among the metrics";
     Err(Error::argument("compile", "weighted_metrics", format!("{name:?}"), expected))
