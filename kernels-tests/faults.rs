@@ -82,7 +82,7 @@ fn number(text: &str, before: &str) -> u64 {
 fn too_large_a_batch_is_refused_with_one_that_fits() -> Result<()> {
     let (x, y) = (numbers(&[4000, 3], 1), numbers(&[4000, 2], 2));
     for device in devices() {
-        let limit = 1_100_000;
+        let limit = 900_000;
         let train = |size| {
             let mut model = model(&device.clone().memory_limit(limit));
             model.fit(&x, &y, FitOptions::new().batch_size(size).verbose(0))

@@ -14,8 +14,13 @@ use crate::schedule::{Memory, Program, Step};
 /// Bytes of a step's record.
 pub const RECORD: usize = 256;
 
-/// Steps whose records lie on the device at a time: four of the largest submissions.
-pub const RECORDS: usize = 1024;
+/// The most steps whose records lie on the device at a time.
+const MOST_RECORDS: usize = 1024;
+
+/// Steps whose records lie on the device at a time, of a binding for `steps` steps.
+pub fn records(steps: usize) -> usize {
+    steps.clamp(1, MOST_RECORDS)
+}
 
 /// Scalars that a record has room for.
 const MAX_SCALARS: usize = 56;
@@ -84,7 +89,7 @@ pub struct Bound {
     /// Rows of each output that has one for each step.
     pub steps: usize,
     pub data: DataSets,
-    /// The records of steps to come, [`RECORDS`] at most.
+    /// The records of steps to come, as many as [`records`] says.
     pub table: wgpu::Buffer,
     pub outputs: Vec<(wgpu::Buffer, usize)>,
     pub staging: wgpu::Buffer,
@@ -121,7 +126,7 @@ impl Bound {
         let total: usize = outputs.iter().map(|(_, words)| words).sum();
         let staging = device.staging("outputs read back", total as u64 * 4)?;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let table = device.buffer("steps", (RECORDS * RECORD) as u64, usage)?;
+        let table = device.buffer("steps", (records(steps) * RECORD) as u64, usage)?;
         let (program, groups, pace, generation) = (index, Vec::new(), Pace::default(), 0);
         let mut bound = Self { program, steps, data, table, outputs, staging, groups, pace, generation };
         for dispatch in &loaded.dispatches {

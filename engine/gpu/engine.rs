@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::adapter::{self, Choice};
-use super::binding::{Bound, Loaded, RECORD, RECORDS, record};
+use super::binding::{Bound, Loaded, RECORD, record, records};
 use super::data::{DataSets, needs_stream};
 use super::device::{Counters, Device};
 use super::lower::lower;
@@ -278,15 +278,15 @@ impl Engine {
         let loaded = find(programs, bound.program, "program")?;
         steps.iter().try_for_each(|step| bound.check(&loaded.program, step))?;
         bound.pace.pause();
-        let (mut left, mut recorded) = (steps, 0..0);
+        let (mut left, mut recorded, room) = (steps, 0..0, records(bound.steps));
         while !left.is_empty() && !token.is_cancelled() {
             let batches = left.iter().map(|step| (step.offset, step.batch));
-            let count = bound.pace.next(left.len()).min(bound.data.fitting(batches));
+            let count = bound.pace.next(left.len()).min(bound.data.fitting(batches)).min(room);
             let (now, later) = left.split_at(count);
             bound.pace.make_room(device).await?;
             let first = steps.len() - left.len();
             if first + count > recorded.end {
-                recorded = first..(first + RECORDS).min(steps.len());
+                recorded = first..(first + room).min(steps.len());
                 write_records(device, bound, &steps[recorded.clone()]);
             }
             submit(device, loaded, bound, (now, first - recorded.start))?;

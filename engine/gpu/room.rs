@@ -1,6 +1,6 @@
 //! Whether a program fits an adapter: arithmetic of the memory plan, before anything is made.
 
-use super::binding::{RECORD, RECORDS};
+use super::binding::{RECORD, records};
 use super::data::RING;
 use super::device::Device;
 use crate::error::Result;
@@ -54,7 +54,7 @@ pub fn bytes(device: &Device, program: &Program, data: &Volume, steps: usize, re
     let limit = resident.min(device.binding_limit());
     let is_streamed = data.is_streamed || data.columns.iter().any(|&size| size > limit);
     let data: u64 = data.columns.iter().map(|&size| if is_streamed { size.min(RING) } else { size }).sum();
-    words as u64 * 4 + data + (RECORDS * RECORD) as u64
+    words as u64 * 4 + data + (records(steps) * RECORD) as u64
 }
 
 /// Bytes of the adapter's largest memory of its own. wgpu has no call for it: Vulkan is asked itself.
