@@ -10,7 +10,7 @@ use super::prepare::Prepared;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
-use crate::schedule::{BindingId, Program, ProgramId, Step};
+use crate::schedule::{BindingId, Program, ProgramId, Step, into_free_slot};
 use crate::stream::{ReadAhead, Stored, check_columns};
 use crate::tensor::{Dim, Tensor};
 
@@ -165,8 +165,7 @@ impl Engine {
         }
         let loaded = Loaded::new(program);
         self.pool.broadcast(|_| loaded.kernels.iter().for_each(Prepared::reserve));
-        self.programs.push(Some(loaded));
-        Ok(ProgramId(self.programs.len() - 1))
+        Ok(ProgramId(into_free_slot(&mut self.programs, loaded)))
     }
 
     /// Gives a program its data sets, one for each input of the graph in order, with as many samples each, and
@@ -201,7 +200,7 @@ impl Engine {
         let order = (0..rows as u32).collect();
         let outputs = loaded.outputs(rows, steps);
         let binding = Binding { program: program.0, data, rows, order, outputs, steps };
-        Ok(BindingId::in_free_slot(&mut self.bindings, binding))
+        Ok(BindingId(into_free_slot(&mut self.bindings, binding)))
     }
 
     /// Sets the order in which steps take the samples of the data sets; at first it is the order of the data.

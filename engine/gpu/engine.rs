@@ -7,13 +7,13 @@ use super::binding::{Bound, Loaded, RECORD, record, records};
 use super::data::{DataSets, needs_stream};
 use super::device::{Counters, Device};
 use super::lower::lower;
-use super::pipelines::{Pipelines, dump};
+use super::pipelines::Pipelines;
 use super::profile::profile;
 use super::room;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
-use crate::schedule::{BindingId, Program, ProgramId, Step};
+use crate::schedule::{BindingId, Program, ProgramId, Step, into_free_slot};
 use crate::stream::{InMemory, ReadAhead, Volume};
 use crate::tensor::Tensor;
 
@@ -189,11 +189,9 @@ impl Engine {
     pub fn load(&mut self, program: Program) -> Result<ProgramId> {
         room::check_bindings(&self.device, &program)?;
         let shaders = lower(&program)?;
-        dump(&shaders, self.programs.len())?;
         let pipelines = self.pipelines.get(&self.device, &shaders)?;
         let loaded = Loaded::new(&self.device, program, shaders, pipelines)?;
-        self.programs.push(Some(loaded));
-        Ok(ProgramId(self.programs.len() - 1))
+        Ok(ProgramId(into_free_slot(&mut self.programs, loaded)))
     }
 
     /// Uploads `inputs`, one data set for each input of the program's graph, and prepares runs that write
@@ -239,7 +237,7 @@ impl Engine {
         let mut bound = Bound::new(device, (program.0, loaded), variables, data, steps)?;
         bound.generation = self.generation;
         bound.pace.fix(self.steps_per_submission);
-        Ok(BindingId::in_free_slot(&mut self.bindings, bound))
+        Ok(BindingId(into_free_slot(&mut self.bindings, bound)))
     }
 
     /// Sets which row each position of the next runs means; all rows need not occur.

@@ -26,6 +26,8 @@ pub struct Pipeline {
 pub struct Pipelines {
     layouts: HashMap<Signature, wgpu::BindGroupLayout>,
     compiled: HashMap<String, Pipeline>,
+    /// How many programs asked for theirs.
+    programs: usize,
 }
 
 /// The text without its comments, which name nodes and layers.
@@ -37,8 +39,10 @@ fn without_comments(wgsl: &str) -> String {
 }
 
 impl Pipelines {
-    /// The pipelines of `shaders`, those that are new compiled side by side.
+    /// The pipelines of a program's `shaders`, those that are new compiled side by side.
     pub fn get(&mut self, device: &Device, shaders: &[Shader]) -> Result<Vec<Pipeline>> {
+        dump(shaders, self.programs)?;
+        self.programs += 1;
         let keys: Vec<String> = shaders.iter().map(|shader| without_comments(&shader.wgsl)).collect();
         let mut missing: Vec<(&Shader, wgpu::BindGroupLayout)> = Vec::new();
         let mut new = BTreeSet::new();
@@ -181,7 +185,7 @@ fn compile(device: &Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> 
 ///
 /// # Errors
 /// If the folder or a file cannot be written.
-pub fn dump(shaders: &[Shader], program: usize) -> Result<()> {
+fn dump(shaders: &[Shader], program: usize) -> Result<()> {
     let Some(folder) = std::env::var_os(DUMP) else { return Ok(()) };
     let folder = PathBuf::from(folder).join(program.to_string());
     std::fs::create_dir_all(&folder).map_err(|problem| failed(&folder, &problem))?;

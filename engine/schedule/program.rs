@@ -283,16 +283,14 @@ pub struct ProgramId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BindingId(pub usize);
 
-impl BindingId {
-    /// Puts `binding` into a slot that is free, so that binding again and again takes no more room.
-    pub(crate) fn in_free_slot<T>(slots: &mut Vec<Option<T>>, binding: T) -> Self {
-        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
-        if free == slots.len() {
-            slots.push(None);
-        }
-        slots[free] = Some(binding);
-        Self(free)
+/// Puts `value` into a slot that is free, so that loading and binding again and again take no more room.
+pub(crate) fn into_free_slot<T>(slots: &mut Vec<Option<T>>, value: T) -> usize {
+    let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+    if free == slots.len() {
+        slots.push(None);
     }
+    slots[free] = Some(value);
+    free
 }
 
 /// What the host says about one step.
