@@ -127,6 +127,7 @@ fn every_kernel() -> Vec<Specialised> {
     kernels.push(matmul_naive(&product(1024, false, false, tiles[0])));
     let kinds = [PoolKind::Max, PoolKind::MaxGradient, PoolKind::Average, PoolKind::AverageGradient];
     kernels.extend(kinds.map(|kind| pool(&pooling(kind))));
+    kernels.push(pool(&PoolSpec { window: window(3, 2), ..pooling(PoolKind::MaxGradient) }));
     let hooks = Hooks::default();
     kernels.push(sum_partials(Dim::fixed(9216), 64, &hooks));
     kernels.push(sum_columns(&SumColumnsSpec {

@@ -13,8 +13,10 @@ const fn axis(size: usize, stride: usize, dilation: usize, before: usize, after:
 }
 
 /// Height, width, channels and window.
-const CASES: [(usize, usize, usize, Window); 5] = [
+const CASES: [(usize, usize, usize, Window); 7] = [
     (6, 8, 3, Window { height: axis(2, 2, 1, 0, 0), width: axis(2, 2, 1, 0, 0) }),
+    (11, 7, 3, Window { height: axis(2, 3, 1, 1, 0), width: axis(2, 2, 1, 0, 0) }),
+    (9, 10, 5, Window { height: axis(2, 3, 2, 0, 1), width: axis(3, 6, 2, 2, 0) }),
     (7, 9, 1, Window { height: axis(2, 2, 1, 0, 0), width: axis(3, 2, 1, 0, 0) }),
     (7, 5, 4, Window { height: axis(3, 1, 1, 1, 1), width: axis(3, 2, 1, 1, 1) }),
     (5, 11, 2, Window { height: axis(3, 2, 1, 1, 1), width: axis(5, 3, 1, 2, 2) }),

@@ -2,11 +2,12 @@
 
 use super::source::{Hooks, Source};
 use super::{Specialised, one_a_thread};
-use crate::graph::Window;
+use crate::graph::{Axis, Window};
 use crate::tensor::Dim;
 
 const POOL_MAX: &str = include_str!("../../../shaders/pool_max.wgsl");
 const POOL_MAX_GRADIENT: &str = include_str!("../../../shaders/pool_max_gradient.wgsl");
+const POOL_MAX_GRADIENT_APART: &str = include_str!("../../../shaders/pool_max_gradient_apart.wgsl");
 const POOL_AVERAGE: &str = include_str!("../../../shaders/pool_average.wgsl");
 const POOL_AVERAGE_GRADIENT: &str = include_str!("../../../shaders/pool_average_gradient.wgsl");
 const SUM_COLUMNS: &str = include_str!("../../../shaders/sum_columns.wgsl");
@@ -63,11 +64,16 @@ pub(crate) struct SumColumnsSpec {
 pub(crate) fn pool(spec: &PoolSpec) -> Specialised {
     let Window { height, width } = spec.window;
     let (rows, columns) = (height.windows(spec.height).unwrap_or(0), width.windows(spec.width).unwrap_or(0));
-    let (name, file, backward) = match spec.kind {
-        PoolKind::Max => ("pool_max", POOL_MAX, false),
-        PoolKind::MaxGradient => ("pool_max_gradient", POOL_MAX_GRADIENT, true),
-        PoolKind::Average => ("pool_average", POOL_AVERAGE, false),
-        PoolKind::AverageGradient => ("pool_average_gradient", POOL_AVERAGE_GRADIENT, true),
+    let (outputs, inputs) = (rows * columns, spec.height * spec.width);
+    let (name, file, threads) = match spec.kind {
+        PoolKind::Max => ("pool_max", POOL_MAX, outputs),
+        PoolKind::MaxGradient if lie_apart(height) && lie_apart(width) => {
+            let blocks = blocks(height, spec.height) * blocks(width, spec.width);
+            ("pool_max_gradient_apart", POOL_MAX_GRADIENT_APART, blocks)
+        }
+        PoolKind::MaxGradient => ("pool_max_gradient", POOL_MAX_GRADIENT, inputs),
+        PoolKind::Average => ("pool_average", POOL_AVERAGE, outputs),
+        PoolKind::AverageGradient => ("pool_average_gradient", POOL_AVERAGE_GRADIENT, inputs),
     };
     let constants = [
         ("HEIGHT", spec.height),
@@ -86,9 +92,18 @@ pub(crate) fn pool(spec: &PoolSpec) -> Specialised {
     ];
     let source = Source::new(file).size("IMAGES", spec.images).hooks(&spec.hooks);
     let source = constants.into_iter().fold(source, |source, (name, value)| source.number(name, value));
-    let pixels = if backward { spec.height * spec.width } else { rows * columns };
-    let count = Dim { factor: spec.images.factor * pixels * spec.channels, batch: spec.images.batch };
+    let count = Dim { factor: spec.images.factor * threads * spec.channels, batch: spec.images.batch };
     elementwise(name, source, count)
+}
+
+/// Whether no two windows share an input.
+fn lie_apart(axis: Axis) -> bool {
+    (axis.size - 1) * axis.dilation < axis.stride
+}
+
+/// How many strides it takes to cover `size` inputs and the padding before them.
+fn blocks(axis: Axis, size: usize) -> usize {
+    (size + axis.before).div_ceil(axis.stride)
 }
 
 /// The kernel for `spec`.
