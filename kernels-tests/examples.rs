@@ -35,7 +35,9 @@ fn bar(path: PathBuf, size: u32, upright: bool, place: u32) {
     let pixel =
         |x: u32, y: u32| if at(x, y).abs_diff(place % size) < 4 { [240, 200, 180] } else { [20, 30, 40] };
     let bytes: Vec<u8> = (0..size * size).flat_map(|i| pixel(i % size, i / size)).collect();
-    image::save_buffer(path, &bytes, size, size, image::ColorType::Rgb8).unwrap();
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), size, size);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
 }
 
 /// What the example `name` prints when it is run in `folder`; `None` where it is not built.

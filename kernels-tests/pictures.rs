@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use gradus::Values;
+
 pub type Color = [u8; 3];
 
 pub const PAPER: Color = [255, 255, 255];
@@ -31,8 +33,10 @@ pub struct Pixels {
 impl Pixels {
     #[track_caller]
     pub fn read(path: &Path) -> Self {
-        let image = image::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).to_rgb8();
-        Self { width: image.width() as usize, colors: image.as_raw().as_chunks().0.to_vec() }
+        let image = gradus::data::read_image(path).unwrap_or_else(|error| panic!("{error}"));
+        let Values::U8 { bytes, .. } = image.values() else { panic!("a picture is of bytes") };
+        assert_eq!(image.shape()[2], 3, "{}", path.display());
+        Self { width: image.shape()[1], colors: bytes.as_chunks().0.to_vec() }
     }
 
     pub fn size(&self) -> (usize, usize) {

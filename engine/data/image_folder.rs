@@ -20,7 +20,9 @@ use crate::tensor::{Tensor, Values};
 /// # for (class, grey) in [("circle", 3), ("cross", 200)] {
 /// #     let path = folder.path().join(class);
 /// #     std::fs::create_dir(&path).unwrap();
-/// #     image::save_buffer(path.join("1.png"), &[grey; 12], 2, 2, image::ColorType::Rgb8).unwrap();
+/// #     let mut encoder = png::Encoder::new(std::fs::File::create(path.join("1.png")).unwrap(), 2, 2);
+/// #     encoder.set_color(png::ColorType::Rgb);
+/// #     encoder.write_header().unwrap().write_image_data(&[grey; 12]).unwrap();
 /// # }
 /// # let path = folder.path();
 /// // path/circle/1.png, path/cross/1.png
@@ -216,24 +218,21 @@ fn with_channels(bytes: &[u8], from: usize, to: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::picture::tests::write_png;
 
-    fn save(
-        path: PathBuf,
-        [height, width]: [u32; 2],
-        colour: image::ColorType,
-        bytes: &[u8],
-    ) -> anyhow::Result<()> {
+    fn save(path: PathBuf, size: [u32; 2], bytes: &[u8]) -> anyhow::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        Ok(image::save_buffer(path, bytes, width, height, colour)?)
+        write_png(&path, size, bytes);
+        Ok(())
     }
 
     #[test]
     fn classes_are_the_sorted_subfolders_and_sizes_and_colours_are_made_one() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
-        save(at("b/2.png"), [1, 1], image::ColorType::L8, &[9])?;
-        save(at("b/1.png"), [1, 1], image::ColorType::Rgb8, &[1, 2, 3])?;
-        save(at("a/deep/x.png"), [2, 2], image::ColorType::L8, &[10, 20, 30, 40])?;
+        save(at("b/2.png"), [1, 1], &[9])?;
+        save(at("b/1.png"), [1, 1], &[1, 2, 3])?;
+        save(at("a/deep/x.png"), [2, 2], &[10, 20, 30, 40])?;
         fs::write(at("a/notes.txt"), "no image")?;
         fs::create_dir(at(".hidden"))?;
         let open = |mode: &str| ImageFolder::new(&folder).image_size(1, 1).color_mode(mode).open();

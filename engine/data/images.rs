@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageReader, Limits};
-
 use crate::error::{Error, Result};
-use crate::formats::{most_unpacked, read_file};
+use crate::formats::{most_unpacked, picture, read_file};
 use crate::tensor::{Tensor, Values};
 
 const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -18,22 +16,10 @@ const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 pub fn read_image(path: impl AsRef<Path>) -> Result<Tensor> {
     let path = path.as_ref();
     let file = read_file(path)?;
-    let failed = |problem: String| Error::file(path, problem, "give a whole PNG or JPEG file");
-    let mut reader = ImageReader::new(std::io::Cursor::new(&file))
-        .with_guessed_format()
-        .map_err(|error| failed(error.to_string()))?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(most_unpacked(file.len()) as u64);
-    reader.limits(limits);
-    let image = reader.decode().map_err(|error| failed(format!("cannot be unpacked: {error}")))?;
-    let (height, width) = (image.height() as usize, image.width() as usize);
-    match image {
-        DynamicImage::ImageLuma8(_)
-        | DynamicImage::ImageLumaA8(_)
-        | DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_) => Tensor::u8(&[height, width, 1], image.into_luma8().into_raw()),
-        colour => Tensor::u8(&[height, width, 3], colour.into_rgb8().into_raw()),
-    }
+    let picture = picture::unpack(&file, most_unpacked(file.len())).map_err(|problem| {
+        Error::file(path, format!("cannot be unpacked: {problem}"), "give a whole PNG or JPEG file")
+    })?;
+    Tensor::u8(&[picture.height, picture.width, picture.channels], picture.bytes)
 }
 
 /// Reads the PNG and JPEG files of a folder, sorted by name: `[N, height, width, channels]` bytes.
@@ -86,24 +72,16 @@ fn image_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn save(path: &Path, size: (u32, u32), colour: image::ColorType, bytes: &[u8]) {
-        image::save_buffer(path, bytes, size.0, size.1, colour).unwrap();
-    }
+    use crate::formats::picture::tests::write_png;
 
     #[test]
     fn images_are_bytes_of_one_or_three_channels() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("x.png");
-        save(&path, (2, 1), image::ColorType::Rgb8, &[1, 2, 3, 4, 5, 6]);
+        write_png(&path, [1, 2], &[1, 2, 3, 4, 5, 6]);
         assert_eq!(read_image(&path)?, Tensor::u8(&[1, 2, 3], vec![1, 2, 3, 4, 5, 6])?);
-        save(&path, (1, 2), image::ColorType::L8, &[7, 8]);
+        write_png(&path, [2, 1], &[7, 8]);
         assert_eq!(read_image(&path)?, Tensor::u8(&[2, 1, 1], vec![7, 8])?);
-        save(&path, (1, 1), image::ColorType::Rgba8, &[7, 8, 9, 0]);
-        assert_eq!(read_image(&path)?, Tensor::u8(&[1, 1, 3], vec![7, 8, 9])?);
-        let path = folder.path().join("grey.jpg");
-        save(&path, (8, 8), image::ColorType::L8, &[128; 64]);
-        assert_eq!(read_image(&path)?, Tensor::u8(&[8, 8, 1], vec![128; 64])?);
         Ok(())
     }
 
@@ -112,11 +90,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
         assert!(read_image_folder(&folder).unwrap_err().to_string().contains("no PNG or JPEG"));
-        save(&at("b.png"), (1, 1), image::ColorType::L8, &[2]);
-        save(&at("a.png"), (1, 1), image::ColorType::L8, &[1]);
+        write_png(&at("b.png"), [1, 1], &[2]);
+        write_png(&at("a.png"), [1, 1], &[1]);
         std::fs::write(at("notes.txt"), "no image")?;
         assert_eq!(read_image_folder(&folder)?, Tensor::u8(&[2, 1, 1, 1], vec![1, 2])?);
-        save(&at("c.png"), (2, 1), image::ColorType::L8, &[1, 2]);
+        write_png(&at("c.png"), [1, 2], &[1, 2]);
         let message = read_image_folder(&folder).unwrap_err().to_string();
         assert!(message.contains("c.png: is an image of shape [1, 2, 1], the first"), "{message}");
         Ok(())

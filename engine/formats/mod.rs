@@ -16,6 +16,8 @@ pub mod keras_weights;
 pub mod npy;
 pub mod npz;
 pub mod onnx;
+#[cfg(feature = "images")]
+pub(crate) mod picture;
 pub mod protobuf;
 pub mod safetensors;
 

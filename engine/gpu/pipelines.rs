@@ -21,10 +21,17 @@ pub struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
+/// What the kernels of one signature bind. They share it: a pass that goes from one to the next keeps what is bound.
+#[derive(Clone)]
+struct Layout {
+    group: wgpu::BindGroupLayout,
+    pipeline: wgpu::PipelineLayout,
+}
+
 /// All pipelines of an engine, by their texts without comments: the time steps of a recurrent network share theirs.
 #[derive(Default)]
 pub struct Pipelines {
-    layouts: HashMap<Signature, wgpu::BindGroupLayout>,
+    layouts: HashMap<Signature, Layout>,
     compiled: HashMap<String, Pipeline>,
     /// How many programs asked for theirs.
     programs: usize,
@@ -44,7 +51,7 @@ impl Pipelines {
         dump(shaders, self.programs)?;
         self.programs += 1;
         let keys: Vec<String> = shaders.iter().map(|shader| without_comments(&shader.wgsl)).collect();
-        let mut missing: Vec<(&Shader, wgpu::BindGroupLayout)> = Vec::new();
+        let mut missing: Vec<(&Shader, Layout)> = Vec::new();
         let mut new = BTreeSet::new();
         for (shader, key) in shaders.iter().zip(&keys) {
             if !self.compiled.contains_key(key) && new.insert(key) {
@@ -59,19 +66,20 @@ impl Pipelines {
         }
         tracing::debug!(new = missing.len(), used = keys.len(), "pipelines compiled");
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
-            self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout });
+            self.compiled
+                .insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout: layout.group });
         }
         Ok(keys.iter().map(|key| self.compiled[key].clone()).collect())
     }
 
-    fn layout(&mut self, device: &wgpu::Device, shader: &Shader) -> wgpu::BindGroupLayout {
+    fn layout(&mut self, device: &wgpu::Device, shader: &Shader) -> Layout {
         let signature: Signature =
             shader.bindings.iter().map(|(number, resource)| (*number, resource.is_read_only())).collect();
         self.layouts.entry(signature).or_insert_with_key(|signature| create_layout(device, signature)).clone()
     }
 }
 
-fn create_layout(device: &wgpu::Device, signature: &Signature) -> wgpu::BindGroupLayout {
+fn create_layout(device: &wgpu::Device, signature: &Signature) -> Layout {
     let entry = |binding, ty, has_dynamic_offset, min_binding_size| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -83,20 +91,27 @@ fn create_layout(device: &wgpu::Device, signature: &Signature) -> wgpu::BindGrou
         entry(number, wgpu::BufferBindingType::Storage { read_only }, false, None)
     };
     let entries: Vec<_> = std::iter::once(step).chain(signature.iter().map(storage)).collect();
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+    let group =
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+    let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(&group)],
+        immediate_size: 0,
+    });
+    Layout { group, pipeline }
 }
 
 /// Compiles every shader, on as many threads as the machine has.
 #[cfg(not(target_arch = "wasm32"))]
 fn compile_all(
     device: &Device,
-    shaders: &[(&Shader, wgpu::BindGroupLayout)],
+    shaders: &[(&Shader, Layout)],
 ) -> Result<Vec<wgpu::ComputePipeline>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, shaders.len().max(1));
     let share = shaders.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
         let compile =
-            |(shader, layout): &(&Shader, wgpu::BindGroupLayout)| compile_checked(device, shader, layout);
+            |(shader, layout): &(&Shader, Layout)| compile_checked(device, shader, &layout.pipeline);
         let workers: Vec<_> = shaders
             .chunks(share)
             .map(|chunk| scope.spawn(move || chunk.iter().map(compile).collect::<Vec<_>>()))
@@ -111,9 +126,9 @@ fn compile_all(
 #[cfg(target_arch = "wasm32")]
 fn compile_all(
     device: &Device,
-    shaders: &[(&Shader, wgpu::BindGroupLayout)],
+    shaders: &[(&Shader, Layout)],
 ) -> Result<Vec<wgpu::ComputePipeline>> {
-    Ok(shaders.iter().map(|(shader, layout)| compile(device, shader, layout)).collect())
+    Ok(shaders.iter().map(|(shader, layout)| compile(device, shader, &layout.pipeline)).collect())
 }
 
 /// A kernel, or what the driver has against it. A browser answers later, through the device's own check.
@@ -121,7 +136,7 @@ fn compile_all(
 fn compile_checked(
     device: &Device,
     shader: &Shader,
-    layout: &wgpu::BindGroupLayout,
+    layout: &wgpu::PipelineLayout,
 ) -> Result<wgpu::ComputePipeline> {
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
     let [validation, internal, memory] =
@@ -151,7 +166,7 @@ fn refused(device: &Device, shader: &Shader, error: &wgpu::Error) -> Error {
     )
 }
 
-fn compile(device: &Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> wgpu::ComputePipeline {
+fn compile(device: &Device, shader: &Shader, layout: &wgpu::PipelineLayout) -> wgpu::ComputePipeline {
     let Device { device, cache, .. } = device;
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(&shader.name),
@@ -162,14 +177,9 @@ fn compile(device: &Device, shader: &Shader, layout: &wgpu::BindGroupLayout) -> 
     // sizes; its divisors are sizes above 0.
     let module =
         unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
-    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: None,
-        bind_group_layouts: &[Some(layout)],
-        immediate_size: 0,
-    });
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(&shader.name),
-        layout: Some(&pipeline_layout),
+        layout: Some(layout),
         module: &module,
         entry_point: Some("main"),
         compilation_options: wgpu::PipelineCompilationOptions {

@@ -223,6 +223,7 @@ fn draw_legend_below(picture: &mut Picture, rows: &[Vec<&str>], start: usize) {
 mod tests {
     use super::super::palette::{BLUE, PAPER, VERMILLION};
     use super::super::picture::Color;
+    use super::super::raster::tests::read_png;
     use super::*;
 
     /// Draws a chart and reads the file back.
@@ -230,12 +231,9 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("chart.png");
         line_chart(&path, "Title", "loss", series)?;
-        let file = std::io::BufReader::new(std::fs::File::open(&path)?);
-        let mut reader = png::Decoder::new(file).read_info()?;
-        assert_eq!((reader.info().width, reader.info().height), (960, 600));
-        let mut bytes = vec![0; WIDTH * HEIGHT * 3];
-        reader.next_frame(&mut bytes)?;
-        Ok(bytes.as_chunks().0.to_vec())
+        let pixels = read_png(&path)?;
+        assert_eq!((pixels.width, pixels.colors.len()), (960, 960 * 600));
+        Ok(pixels.colors)
     }
 
     fn count(pixels: &[Color], color: Color) -> usize {

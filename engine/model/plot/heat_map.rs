@@ -65,6 +65,7 @@ fn draw(table: &Table<'_>, values: &[Vec<f64>], [least, largest]: [f64; 2], digi
 
 #[cfg(test)]
 mod tests {
+    use super::super::raster::tests::read_png;
     use super::*;
 
     const NAMES: [&str; 3] = ["name 0", "name 1", "name 2"];
@@ -80,11 +81,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("map.png");
         heat_map(&path, "Map", ["x", "y"], &NAMES, &NAMES[..2], &values, 2)?;
-        let pixels = image::open(&path)?.to_rgb8();
+        let pixels = read_png(&path)?;
         let table = table(3, 2);
         let corner = |row, column| {
             let (x, y) = table.corner(row, column);
-            pixels.get_pixel(x as u32 + 3, y as u32 + 3).0
+            pixels.colors[(y + 3) * pixels.width + x + 3]
         };
         let ends = [Scale::Blues.color(0.0), Scale::Blues.color(1.0), NONE];
         assert_eq!([corner(0, 0), corner(0, 1), corner(1, 1)], ends);

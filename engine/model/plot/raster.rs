@@ -140,10 +140,23 @@ fn distance(point: Point, from: Point, to: Point) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::palette::TITLE;
     use super::super::picture::Size;
+    use std::fs::File;
+    use std::io::BufReader;
+    use std::path::Path;
+
     use super::*;
+
+    /// What a PNG file of colours shows.
+    pub(in crate::model::plot) fn read_png(path: &Path) -> anyhow::Result<Pixels> {
+        let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
+        let width = reader.info().width as usize;
+        let mut bytes = vec![0; width * reader.info().height as usize * 3];
+        reader.next_frame(&mut bytes)?;
+        Ok(Pixels { width, colors: bytes.as_chunks().0.to_vec() })
+    }
 
     #[test]
     fn text_upwards_is_text_turned_to_the_left() {
