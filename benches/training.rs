@@ -1,8 +1,9 @@
 //! Training steps per second of whole models on random data, and products of square matrices, as the peers do them:
 //! `cargo bench --bench training -- WORKLOAD [DEVICE]`. WORKLOAD is `signs_cnn`, `fashion_mlp`, `fashion_mlp_256`,
-//! `lstm`, `xor`, or `matmul_N`; DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the
-//! three that follow counts. With `profile` behind DEVICE, the time of each kernel follows; with `host`, batches have one
-//! sample and submissions 32 steps, as they have on a GPU, so that the host's own time shows: it does not depend on the batch.
+//! `lstm`, `xor`, or `matmul_N`; DEVICE is as in `GRADUS_DEVICE`. One epoch warms up; the median of the three that
+//! follow counts; `STEPS=N` makes epochs N steps long. With `profile` behind DEVICE, the time of each kernel follows;
+//! with `host`, batches have one sample and submissions 32 steps, as they have on a GPU, so that the host's own time
+//! shows: it does not depend on the batch.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -121,6 +122,8 @@ impl Workload {
             "xor" => (4000, &[2], 2, 4),
             _ => return Err(Error::argument("training", "workload", name, "one of those at the file's top")),
         };
+        let steps = std::env::var("STEPS").ok().and_then(|steps| steps.parse::<usize>().ok());
+        let samples = steps.map_or(samples, |steps| steps * batch);
         Ok(Self { name: name.to_string(), samples, row, classes, batch })
     }
 

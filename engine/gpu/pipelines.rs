@@ -66,8 +66,7 @@ impl Pipelines {
         }
         tracing::debug!(new = missing.len(), used = keys.len(), "pipelines compiled");
         for ((shader, layout), pipeline) in missing.into_iter().zip(pipelines) {
-            self.compiled
-                .insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout: layout.group });
+            self.compiled.insert(without_comments(&shader.wgsl), Pipeline { pipeline, layout: layout.group });
         }
         Ok(keys.iter().map(|key| self.compiled[key].clone()).collect())
     }
@@ -103,10 +102,7 @@ fn create_layout(device: &wgpu::Device, signature: &Signature) -> Layout {
 
 /// Compiles every shader, on as many threads as the machine has.
 #[cfg(not(target_arch = "wasm32"))]
-fn compile_all(
-    device: &Device,
-    shaders: &[(&Shader, Layout)],
-) -> Result<Vec<wgpu::ComputePipeline>> {
+fn compile_all(device: &Device, shaders: &[(&Shader, Layout)]) -> Result<Vec<wgpu::ComputePipeline>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, shaders.len().max(1));
     let share = shaders.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
@@ -124,10 +120,7 @@ fn compile_all(
 }
 
 #[cfg(target_arch = "wasm32")]
-fn compile_all(
-    device: &Device,
-    shaders: &[(&Shader, Layout)],
-) -> Result<Vec<wgpu::ComputePipeline>> {
+fn compile_all(device: &Device, shaders: &[(&Shader, Layout)]) -> Result<Vec<wgpu::ComputePipeline>> {
     Ok(shaders.iter().map(|(shader, layout)| compile(device, shader, &layout.pipeline)).collect())
 }
 
