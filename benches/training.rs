@@ -122,8 +122,10 @@ impl Workload {
             "xor" => (4000, &[2], 2, 4),
             _ => return Err(Error::argument("training", "workload", name, "one of those at the file's top")),
         };
-        let steps = std::env::var("STEPS").ok().and_then(|steps| steps.parse::<usize>().ok());
-        let samples = steps.map_or(samples, |steps| steps * batch);
+        let samples = match std::env::var("STEPS") {
+            Ok(steps) => samples.min(batch * steps.parse::<usize>().expect("STEPS is a number")),
+            Err(_) => samples,
+        };
         Ok(Self { name: name.to_string(), samples, row, classes, batch })
     }
 

@@ -16,7 +16,8 @@ pub(crate) struct Picture {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What `file` shows, if it takes at most `most` bytes, or what is wrong with it. Transparency is left out, 16 bits are rounded to 8.
+/// What `file` shows, if it takes at most `most` bytes, or what is wrong with it. Transparency is left out, and 16 bits are
+/// rounded to 8.
 pub(crate) fn unpack(file: &[u8], most: usize) -> Result<Picture, String> {
     match file {
         [0x89, b'P', b'N', b'G', ..] => unpack_png(file, most),

@@ -34,7 +34,8 @@ impl Tuned {
 
 /// Runs of each division; the best counts.
 const RUNS: usize = 3;
-/// A division is given up when two runs take so many times the best. The first alone says little: software adapters compile in it.
+/// A division is given up when two runs take so many times the best. The first alone says little: software adapters
+/// compile in it.
 const HOPELESS: f64 = 3.0;
 /// A choice is kept if it takes at most this share of the rule's time: less is noise.
 const WORTH: f64 = 0.95;

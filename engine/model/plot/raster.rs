@@ -141,12 +141,12 @@ fn distance(point: Point, from: Point, to: Point) -> f64 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::palette::TITLE;
-    use super::super::picture::Size;
     use std::fs::File;
     use std::io::BufReader;
     use std::path::Path;
 
+    use super::super::palette::TITLE;
+    use super::super::picture::Size;
     use super::*;
 
     /// What a PNG file of colours shows.
