@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, Tensor};
 /// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
 type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
 
-const CASES: [(&str, Build); 20] = [
+const CASES: [(&str, Build); 23] = [
     ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
     ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
     ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
@@ -46,6 +46,23 @@ const CASES: [(&str, Build); 20] = [
         let y = g.matmul_rows(y)?;
         let turned = g.reverse(y, 3)?;
         g.add(turned, y)
+    }),
+    ("late rows of what is in memory", |g, x, _| {
+        let y = g.matmul_rows(x)?;
+        let (some, others) = (g.slice(y, &[Along::new(1, 3, 2)])?, g.slice(y, &[Along::new(1, 4, 2)])?);
+        g.subtract(some, others)
+    }),
+    ("late rows beside all", |g, x, _| {
+        let y = g.matmul_rows(x)?;
+        let some = g.slice(y, &[Along::new(1, 2, 4)])?;
+        let some = g.pad(some, &[Along::new(1, 1, 6)])?;
+        g.subtract(some, y)
+    }),
+    ("late rows and columns with a bias", |g, x, _| {
+        let (y, bias, of_channels) = (g.matmul_rows(x)?, table(g, &[8, 4])?, table(g, &[4])?);
+        let y = g.add(y, bias)?;
+        let y = g.multiply(y, of_channels)?;
+        g.slice(y, &[Along::new(1, 2, 2).every(2), Along::new(2, 3, 4)])
     }),
     ("slice of labels", |g, _, labels| {
         let some = g.slice(labels, &[Along::new(1, 2, 2).every(-1)])?;
@@ -186,6 +203,41 @@ fn derivatives() {
 /// Row numbers `[B, 2]`: 0 and 1 for every sample.
 fn numbers(g: &mut Graph) -> Result<NodeId> {
     g.iota(&shape(&[0, 2]), 1)
+}
+
+/// Steps of a recurrence differ in where they read alone, which their bindings say: all but the first, whose state is
+/// a constant, have one text, however many there are.
+#[test]
+fn steps_of_a_recurrence_share_their_text() {
+    let texts = |steps: usize| {
+        let mut graph = Graph::new();
+        let variable = graph.variable("weights");
+        let x = graph.input("x", &[steps, 64], Element::F32);
+        let input = graph.reshape(x, &Shape(vec![Dim::batch(steps), Dim::fixed(64)])).unwrap();
+        let [from_input, from_state] = [0, 1].map(|_| graph.parameter("weights", &[64, 64], variable));
+        let product = graph.matmul(input, from_input, false, false).unwrap();
+        let product = graph.reshape(product, &Shape::batched(&[steps, 64])).unwrap();
+        let mut state = graph.full(0.1, &Shape::batched(&[64]));
+        for t in 0..steps {
+            let now = graph.slice(product, &[Along::new(1, t, 1)]).unwrap();
+            let now = graph.reshape(now, &Shape::batched(&[64])).unwrap();
+            let kept = graph.matmul(state, from_state, false, false).unwrap();
+            let sum = graph.add(now, kept).unwrap();
+            state = graph.unary(Unary::Tanh, sum);
+        }
+        graph.output("state", state).unwrap();
+        let program = schedule(&graph, Target::Gpu { software: true }, FUSED, 2).unwrap();
+        let shaders = crate::gpu::lower(&program).unwrap();
+        let without_comments = |text: &str| -> String {
+            text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect()
+        };
+        let texts: std::collections::BTreeSet<_> =
+            shaders.iter().map(|s| without_comments(&s.wgsl)).collect();
+        (shaders.len(), texts.len())
+    };
+    let ((few, texts_of_few), (many, texts_of_many)) = (texts(4), texts(9));
+    assert_eq!(many, few + 5);
+    assert_eq!(texts_of_few, texts_of_many);
 }
 
 /// A recurrence: its slices' gradients come together as a concatenation, those of its weights as one product.

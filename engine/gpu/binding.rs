@@ -166,19 +166,20 @@ impl Bound {
         resource: Resource,
     ) -> Result<wgpu::BufferBinding<'a>> {
         let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
-        let (memory, offset, count) = match resource {
+        let (memory, offset, start, count) = match resource {
             Resource::Data(input) => return Ok(whole(self.data.buffer(input.0))),
             Resource::Order => return Ok(whole(&self.data.order)),
             Resource::Output(n) => return Ok(whole(&self.outputs[n].0)),
-            Resource::Range { memory, offset, count } => (memory, offset, count),
+            Resource::Range { memory, offset, start, count } => (memory, offset, start, count),
         };
         let buffer = match memory {
             Memory::Activations => &loaded.activations,
             Memory::Gradients(v) => &loaded.gradients[&v],
             Memory::Variable(v) => &variables[v.0].0,
         };
-        let size = std::num::NonZeroU64::new(count.at(loaded.program.max_batch) as u64 * 4);
-        Ok(wgpu::BufferBinding { buffer, offset: offset as u64 * 4, size })
+        let count = count.at(loaded.program.max_batch) - start;
+        let size = std::num::NonZeroU64::new(count as u64 * 4);
+        Ok(wgpu::BufferBinding { buffer, offset: (offset + start) as u64 * 4, size })
     }
 
     /// Checks `step` against what was prepared.

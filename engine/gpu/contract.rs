@@ -42,7 +42,7 @@ fn operand(program: &Program, id: NodeId) -> Result<Resource> {
         Error::device("gpu", problem, "report it as a bug of the schedule")
     })?;
     let count = program.graph.shape(id).count();
-    Ok(Resource::Range { memory: place.memory, offset: place.offset, count })
+    Ok(Resource::Range { memory: place.memory, offset: place.offset, start: 0, count })
 }
 
 /// A kernel on its way to shaders.
@@ -161,8 +161,12 @@ impl Join<'_> {
         }
         let scratch = self.kernel.scratch.ok_or_else(|| unknown(self.kernel))?;
         let count_in_all = Dim::fixed(scratch.words);
-        let partials =
-            Resource::Range { memory: Memory::Activations, offset: scratch.offset, count: count_in_all };
+        let partials = Resource::Range {
+            memory: Memory::Activations,
+            offset: scratch.offset,
+            start: 0,
+            count: count_in_all,
+        };
         bindings.push((3, partials));
         let second = sum_partials(count, splits, &end.hooks);
         let first = compiled(name.clone(), first, bindings);

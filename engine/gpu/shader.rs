@@ -29,7 +29,9 @@ pub enum Resource {
         memory: Memory,
         /// The first word.
         offset: usize,
-        /// How many words.
+        /// How many words from there on are left out.
+        start: usize,
+        /// How many words, with those.
         count: Dim,
     },
     /// The rows of a data set.

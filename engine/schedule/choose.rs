@@ -14,6 +14,12 @@ pub const BLOCK: usize = 512;
 /// Workgroups that keep a GPU busy: two on each of 64 compute units.
 const ENOUGH_GROUPS: usize = 128;
 
+/// Workgroups that keep the processor behind a software adapter busy. More parts of a sum only have to be added again.
+const ENOUGH_SOFTWARE_GROUPS: usize = 8;
+
+/// A product of few rows by so many weights is worth a larger tile, which takes longer to compile.
+const MANY_WEIGHTS: usize = 32_768;
+
 /// The most terms that one thread of a software adapter adds: lavapipe ends the loops of a thread after 65,535
 /// rounds together, without a word.
 const LONGEST_LOOP: usize = 32_768;
@@ -136,30 +142,29 @@ impl Rule<'_> {
         if let Some(Division { splits, .. }) = self.tuned {
             return (tile, splits.max(least), reason);
         }
-        let groups = groups(tile, stack, m, n);
+        let enough = if software { ENOUGH_SOFTWARE_GROUPS } else { ENOUGH_GROUPS };
         let most = k.div_ceil(BLOCK / 2).clamp(1, 256);
-        let wanted = if groups < ENOUGH_GROUPS { (ENOUGH_GROUPS / groups).min(most) } else { 1 };
+        let wanted = (enough / groups(tile, stack, m, n)).clamp(1, most);
         let splits = wanted.max(least);
         let reason = if splits > 1 { format!("{reason}; the sum of {k} in {splits} parts") } else { reason };
         (tile, splits, reason)
     }
 
     /// Software adapters keep a tile in registers: workgroup memory is plain memory to them. Measured on lavapipe, sixteen
-    /// columns are up to 1.4 times as fast as eight, but slower where a product's rows do not lie in memory side by side; 20
-    /// pixels of a convolution are up to twice as fast as ten; and small products of many shapes, as in recurrent networks,
-    /// take a sixth of the time to compile with tiles of four rows.
-    fn register_tile(&self, m: usize, n: usize) -> (Tile, String) {
-        let op = &self.graph.node(self.node).op;
-        let scattered = matches!(op, Op::MatMul { transpose_a: true, .. });
-        let pixels = matches!(op, Op::Conv(_) | Op::ConvInputGradient(_));
-        let small = m <= 64;
+    /// columns are up to 1.6 times as fast as eight; 20 pixels of a convolution are up to twice as fast as ten; and small
+    /// products of many shapes, as in recurrent networks, take a sixth of the time to compile with tiles of four rows.
+    fn register_tile(&self, m: usize, n: usize, k: usize) -> (Tile, String) {
+        let pixels = matches!(self.graph.node(self.node).op, Op::Conv(_) | Op::ConvInputGradient(_));
+        let few_rows = m <= 64;
+        let small = few_rows && k * n < MANY_WEIGHTS;
         let columns = match n {
-            n if !scattered && !small && (n.is_multiple_of(16) || n > 64) => 16,
+            n if !small && (n.is_multiple_of(16) || n > 64) => 16,
             n if n.is_multiple_of(8) || n > 16 => 8,
             _ => 4,
         };
-        let rows = match (small, pixels) {
-            (true, _) => 4,
+        let rows = match (few_rows, pixels) {
+            (true, _) if small || columns < 16 => 4,
+            (true, _) => 8,
             (false, true) => 24,
             (false, false) => 16,
         };
@@ -173,7 +178,7 @@ impl Rule<'_> {
         }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
-            Target::Gpu { software: true } => self.register_tile(m, n),
+            Target::Gpu { software: true } => self.register_tile(m, n, k.at(self.max_batch)),
             Target::Gpu { software: false } => workgroup_tile(stack, m, n, k),
         }
     }
@@ -204,12 +209,13 @@ fn workgroup_tile(stack: usize, m: usize, n: usize, k: Dim) -> (Tile, String) {
     (tile, format!("{rows}x{columns} is the largest tile with {ENOUGH_GROUPS} workgroups ({count}){why}"))
 }
 
+/// The workgroups of a kernel: one for each tile, or for each 32 that threads hold in registers.
 fn groups(tile: Tile, stack: usize, m: usize, n: usize) -> usize {
-    let (rows, columns) = match tile {
-        Tile::Registers { rows, columns } => (rows * 8, columns * 8),
-        Tile::Workgroup { rows, columns, .. } => (rows, columns),
+    let (rows, columns, each) = match tile {
+        Tile::Registers { rows, columns } => (rows, columns, 32),
+        Tile::Workgroup { rows, columns, .. } => (rows, columns, 1),
     };
-    stack * m.div_ceil(rows) * n.div_ceil(columns)
+    (stack * m.div_ceil(rows) * n.div_ceil(columns)).div_ceil(each)
 }
 
 fn partial_sums(splits: usize, results: usize) -> Option<Scratch> {

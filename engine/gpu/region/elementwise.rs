@@ -3,7 +3,7 @@
 use super::emit::Emitter;
 use super::functions::{head, library};
 use super::index::{Index, Level};
-use super::{declarations, entry, indented, numbered};
+use super::{entry, indented};
 use crate::error::Result;
 use crate::gpu::shader::{Grid, Shader};
 use crate::schedule::{Kernel, Program, Store};
@@ -27,7 +27,7 @@ pub fn elementwise(program: &Program, kernel: &Kernel, count: Dim) -> Result<Sha
 /// The shader with `lanes` elements a thread, if that is possible.
 fn generate(program: &Program, kernel: &Kernel, count: Dim, lanes: usize) -> Result<Option<Shader>> {
     let mut emitter = Emitter::new(program, &kernel.region, lanes);
-    let index = Index { text: "i".into(), level: Level::Element, spread: lanes == 4 };
+    let index = Index::new("i", Level::Element, lanes == 4);
     store_all(&mut emitter, &kernel.region.stores, count, &index)?;
     if emitter.spoiled && lanes > 1 {
         return Ok(None);
@@ -44,12 +44,12 @@ fn generate(program: &Program, kernel: &Kernel, count: Dim, lanes: usize) -> Res
     let wgsl = format!(
         "{}{}\n{}{}",
         head(&comment),
-        declarations(&emitter.bindings),
+        emitter.bindings.declarations(0, 1),
         library(&body, lanes),
         entry(WORKGROUP, &body)
     );
     let grid = Grid::Linear { count, each: WORKGROUP * lanes };
-    Ok(Some(Shader { name: kernel.name.clone(), wgsl, bindings: numbered(&emitter.bindings), grid }))
+    Ok(Some(Shader { name: kernel.name.clone(), wgsl, bindings: emitter.bindings.numbered(0, 1), grid }))
 }
 
 /// Writes the stores of a kernel whose threads know `index` of `count` elements. All values come before

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::bindings::Bindings;
 use super::functions::is_plain;
 use super::index::{self, Index, Level, Term};
 use crate::error::{Error, Result};
@@ -9,21 +10,6 @@ use crate::gpu::shader::{MAX_BINDINGS, Resource};
 use crate::graph::{Binary, Comparison, Element, Literal, Node, NodeId, Op, Unary};
 use crate::schedule::{Destination, Memory, Place, Program, Region, Store};
 use crate::tensor::{Dim, Shape};
-
-/// A storage binding of the kernel.
-#[derive(Clone, Debug)]
-pub struct Binding {
-    /// Its name in the text.
-    pub name: String,
-    /// What stands behind it.
-    pub resource: Resource,
-    /// What the text takes its elements for.
-    pub element: Element,
-    /// Whether the text reads it by fours.
-    pub fours: bool,
-    /// What it holds, for people.
-    pub note: String,
-}
 
 /// Statements of one block, and the values they name.
 #[derive(Default)]
@@ -39,7 +25,7 @@ pub struct Emitter<'a> {
     /// Elements that one thread computes together: 1 or 4.
     pub lanes: usize,
     /// The storage bindings so far.
-    pub bindings: Vec<Binding>,
+    pub bindings: Bindings,
     /// Values computed by other means: the anchor, reductions.
     pub given: HashMap<NodeId, String>,
     /// Set when four elements at a time turn out to be impossible.
@@ -57,7 +43,7 @@ impl<'a> Emitter<'a> {
             program,
             region,
             lanes,
-            bindings: Vec::new(),
+            bindings: Bindings::new(program.max_batch),
             given: HashMap::new(),
             spoiled: false,
             row: None,
@@ -138,13 +124,13 @@ impl<'a> Emitter<'a> {
             return Index::zero();
         }
         let terms = index::broadcast(from, to);
-        if index.text == "i" && self.row.as_ref() == Some(&terms) {
-            return Index { text: "row".into(), level: Level::Row, spread: false };
+        if index.is_element() && self.row.as_ref() == Some(&terms) {
+            return Index::new("row", Level::Row, false);
         }
         self.spoiled |= index.spread && !index::keeps_fours(&terms) && !index::joins_fours(&terms);
         let spread = index.spread && index::keeps_fours(&terms);
-        let text = index::text(&terms, &parenthesised(&index.text));
-        Index { text, level: index.level, spread }
+        let from = if index::wraps(&terms, index.start) { index.text.clone() } else { index.whole() };
+        Index::new(index::text(&terms, &parenthesised(&from)), index.level, spread)
     }
 
     fn operand(&mut self, id: NodeId, n: usize, index: &Index) -> Result<String> {
@@ -208,10 +194,12 @@ impl<'a> Emitter<'a> {
         let mut text = kind.to_string();
         for piece in &pieces {
             self.spoiled |= index.spread && !index::moves_fours(&piece.axes);
-            let (at, inside) = index::moved(&piece.axes, &parenthesised(&index.text));
+            let (at, inside) = index::moved(&piece.axes, &parenthesised(&index.whole()));
             let condition = inside.join(" && ");
-            let at = if inside.is_empty() { at } else { format!("select(0u, {at}, {condition})") };
-            let at = Index { text: at, level: index.level, spread: index.spread };
+            let mut at = Index { level: index.level, spread: index.spread, ..at };
+            if !inside.is_empty() {
+                at = Index { text: format!("select(0u, {}, {condition})", at.whole()), start: 0, ..at };
+            }
             let value = self.value(self.node(id).inputs[piece.input], &at)?;
             text = if inside.is_empty() { value } else { format!("select({text}, {value}, {condition})") };
         }
@@ -226,7 +214,7 @@ impl<'a> Emitter<'a> {
         let table = self.node(id).inputs[0];
         let rows = self.node(table).shape.0[0].factor;
         let at = format!("min({row}, {}u)", rows - 1);
-        let value = self.value(table, &Index { text: at, level: index.level, spread: false })?;
+        let value = self.value(table, &Index::new(at, index.level, false))?;
         Ok(format!("select(real_from(0x7fc00000u), {value}, {number} < Bits({rows}u))"))
     }
 
@@ -245,17 +233,17 @@ impl<'a> Emitter<'a> {
     fn iota(&self, node: &Node, axis: usize, index: &Index) -> String {
         let terms = index::iota(&node.shape, axis);
         if index.spread {
-            let four = format!("(Bits({}) + Bits(0u, 1u, 2u, 3u))", index.text);
+            let four = format!("(Bits({}) + Bits(0u, 1u, 2u, 3u))", index.whole());
             return format!("Bits({})", index::text(&terms, &four));
         }
-        format!("Bits({})", index::text(&terms, &parenthesised(&index.text)))
+        format!("Bits({})", index::text(&terms, &parenthesised(&index.whole())))
     }
 
     fn random(&self, stream: u32, index: &Index) -> String {
         if index.spread {
-            return format!("random_uniforms({}, {stream}u)", index.text);
+            return format!("random_uniforms({}, {stream}u)", index.whole());
         }
-        format!("Real(random_uniform({}, {stream}u))", index.text)
+        format!("Real(random_uniform({}, {stream}u))", index.whole())
     }
 
     /// An element of the batch: a row of the data set, found through the order of samples.
@@ -268,7 +256,7 @@ impl<'a> Emitter<'a> {
         let order = self.bind(Resource::Order, Element::U32, false, "order of the samples".into())?;
         let note = format!("data set {:?}", declared.name);
         let data = self.bind(Resource::Data(input), word(declared.element), fours, note)?;
-        let i = parenthesised(&index.text);
+        let i = parenthesised(&index.whole());
         let at = match row {
             1 => format!("{order}[step.offset + {i}]"),
             _ => format!("({order}[step.offset + {i} / {row}u] * {row}u + {i} % {row}u)"),
@@ -286,29 +274,29 @@ impl<'a> Emitter<'a> {
         let place = self.place_of(id)?;
         let fours = self.lanes == 4 && node.shape.count().factor.is_multiple_of(4);
         self.spoiled |= index.spread && !fours;
-        let resource =
-            Resource::Range { memory: place.memory, offset: place.offset, count: node.shape.count() };
+        let Place { memory, offset } = place;
+        let resource = Resource::Range { memory, offset, start: index.start, count: node.shape.count() };
         let note = format!("%{} {}", id.0, node.shape);
         let name = self.bind(resource, word(node.element), fours, note)?;
-        Ok(self.read(&name, fours, node.element, &index.text, index.spread))
+        let at = match index.start {
+            0 => index.text.clone(),
+            start => format!("{} + {}", index.text, self.bindings.shift(&name, start)),
+        };
+        Ok(self.read(&name, fours, node.element, &at, index.spread))
     }
 
     fn read(&self, name: &str, fours: bool, element: Element, at: &str, spread: bool) -> String {
-        let (at, fours) = (parenthesised(at), self.binding(name).map_or(fours, |b| b.fours));
+        let (at, fours) = (parenthesised(at), self.bindings.get(name).map_or(fours, |b| b.fours));
         let text = match (fours, spread) {
             (true, true) if at == "i" => format!("{name}[quad]"),
             (true, true) => format!("{name}[{at} / 4u]"),
             (true, false) => format!("{name}[{at} / 4u][{at} % 4u]"),
             (false, _) => format!("{name}[{at}]"),
         };
-        let held = self.binding(name).map_or(element, |b| b.element);
+        let held = self.bindings.get(name).map_or(element, |b| b.element);
         let kind = |e: Element| if e == Element::F32 { "Real" } else { "Bits" };
         let splat = if spread || self.lanes == 1 { text } else { format!("{}({text})", kind(held)) };
         if kind(held) == kind(element) { splat } else { format!("bitcast<{}>({splat})", kind(element)) }
-    }
-
-    fn binding(&self, name: &str) -> Option<&Binding> {
-        self.bindings.iter().find(|b| b.name == name)
     }
 
     /// Where a node lies in memory.
@@ -320,8 +308,7 @@ impl<'a> Emitter<'a> {
         })
     }
 
-    /// The name of the binding of `resource`, made if there is none: one place is one binding, whatever
-    /// is read there and written.
+    /// The name of the binding of `resource`, made if there is none.
     pub fn bind(
         &mut self,
         resource: Resource,
@@ -329,30 +316,14 @@ impl<'a> Emitter<'a> {
         fours: bool,
         note: String,
     ) -> Result<String> {
-        if let Some(found) = self.bindings.iter_mut().find(|b| same_place(b.resource, resource)) {
-            if let (Resource::Range { count: a, .. }, Resource::Range { count: b, .. }) =
-                (&mut found.resource, resource)
-                && a.at(self.program.max_batch) < b.at(self.program.max_batch)
-            {
-                *a = b;
-            }
-            self.spoiled |= found.fours != fours;
-            return Ok(found.name.clone());
-        }
-        let name = match resource {
-            Resource::Range { memory: Memory::Activations, .. } => format!("values_{}", self.bindings.len()),
-            Resource::Range { .. } => format!("variable_{}", self.bindings.len()),
-            Resource::Data(input) => format!("data_{}", input.0),
-            Resource::Order => "order".into(),
-            Resource::Output(n) => format!("output_{n}"),
-        };
-        self.bindings.push(Binding { name: name.clone(), resource, element, fours, note });
+        let name = self.bindings.bind(resource, element, fours, note);
+        self.spoiled |= self.bindings.get(&name).is_some_and(|b| b.fours != fours);
         Ok(name)
     }
 
     /// Fails if the kernel binds more than adapters allow, `reserved` of its own included.
     pub fn check_bindings(&self, kernel: &str, reserved: usize) -> Result<()> {
-        let found = self.bindings.len() + reserved;
+        let found = self.bindings.count() + reserved;
         if found <= MAX_BINDINGS {
             return Ok(());
         }
@@ -381,9 +352,11 @@ impl<'a> Emitter<'a> {
         Ok(match store.to {
             Destination::Place => {
                 let Place { memory, offset } = self.place_of(store.node)?;
-                Resource::Range { memory, offset, count }
+                Resource::Range { memory, offset, start: 0, count }
             }
-            Destination::Variable(v) => Resource::Range { memory: Memory::Variable(v), offset: 0, count },
+            Destination::Variable(v) => {
+                Resource::Range { memory: Memory::Variable(v), offset: 0, start: 0, count }
+            }
             Destination::Output(n) => Resource::Output(n),
         })
     }
@@ -391,13 +364,12 @@ impl<'a> Emitter<'a> {
     /// Makes the target of `store` the kernel's first binding, `result`.
     pub fn bind_result(&mut self, store: &Store) -> Result<Resource> {
         let resource = self.target(store)?;
-        let (name, note) = ("result".to_string(), String::new());
-        self.bindings.push(Binding { name, resource, element: Element::F32, fours: false, note });
+        self.bindings.push("result".into(), resource, Element::F32);
         Ok(resource)
     }
 
     fn write(&self, name: &str, element: Element, at: &str, value: &str) -> String {
-        let (held, fours) = self.binding(name).map_or((element, false), |b| (b.element, b.fours));
+        let (held, fours) = self.bindings.get(name).map_or((element, false), |b| (b.element, b.fours));
         let value = match (held == Element::F32, element == Element::F32) {
             (true, false) => format!("bitcast<Real>({value})"),
             (false, true) => format!("bitcast<Bits>({value})"),
@@ -416,15 +388,6 @@ impl<'a> Emitter<'a> {
 /// How memory holds an element: bytes take a word each outside of data sets.
 fn word(element: Element) -> Element {
     if element == Element::F32 { Element::F32 } else { Element::U32 }
-}
-
-fn same_place(a: Resource, b: Resource) -> bool {
-    match (a, b) {
-        (Resource::Range { memory: m, offset: o, .. }, Resource::Range { memory: n, offset: p, .. }) => {
-            m == n && o == p
-        }
-        _ => a == b,
-    }
 }
 
 fn parenthesised(text: &str) -> String {

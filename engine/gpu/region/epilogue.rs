@@ -3,8 +3,8 @@
 use super::elementwise::store_all;
 use super::emit::Emitter;
 use super::functions::library;
+use super::indented;
 use super::index::{Index, Level};
-use super::{declaration, indented};
 use crate::error::Result;
 use crate::gpu::kernels::Hooks;
 use crate::gpu::shader::Resource;
@@ -32,7 +32,7 @@ pub struct Epilogue {
 pub fn epilogue(program: &Program, kernel: &Kernel, anchor: NodeId, operands: usize) -> Result<Epilogue> {
     let mut emitter = Emitter::new(program, &kernel.region, 1);
     let count = program.graph.shape(anchor).count();
-    let index = Index { text: "index".into(), level: Level::Element, spread: false };
+    let index = Index::new("index", Level::Element, false);
     emitter.given.insert(anchor, "value".into());
     let stores = &kernel.region.stores;
     let main = stores.iter().position(|s| fits_result(&emitter, s, count));
@@ -67,7 +67,7 @@ pub fn filters_and_bias(
         (filters, format!("index < {count}u"), "index".to_string()),
         (bias, format!("index >= {count}u"), format!("index - {count}u")),
     ] {
-        let index = Index { text: at, level: Level::Element, spread: false };
+        let index = Index::new(at, Level::Element, false);
         for store in kernel.region.stores.iter().filter(|s| s.node == node) {
             let text = emitter.store(store, &index, "value")?;
             lines.push(format!("if ({condition}) {{ {text} }}"));
@@ -86,10 +86,9 @@ fn finish(
 ) -> Result<Epilogue> {
     let own = usize::from(result.is_some());
     emitter.check_bindings(&kernel.name, operands + 1 - own)?;
-    let extra = &emitter.bindings[own..];
-    let declared: String = (FIRST..).zip(extra).map(|(n, b)| declaration(n, b)).collect();
+    let declared = emitter.bindings.declarations(own, FIRST);
     let body = format!("\n{}    return {returned};\n", indented(lines, 1));
-    let bindings = (FIRST..).zip(extra.iter().map(|b| b.resource)).collect();
+    let bindings = emitter.bindings.numbered(own, FIRST);
     let hooks = Hooks {
         declarations: format!("{declared}\n{}", library(&body, 1)),
         epilogue: Some(body),

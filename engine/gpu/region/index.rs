@@ -15,8 +15,10 @@ pub enum Level {
 /// Which element of a node is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Index {
-    /// The WGSL expression.
+    /// The WGSL expression, less `start`.
     pub text: String,
+    /// What is added to it. A binding may start there, so that kernels which differ in nothing else have one text.
+    pub start: usize,
     /// How often it changes.
     pub level: Level,
     /// Whether four elements are meant, from this one on.
@@ -24,9 +26,24 @@ pub struct Index {
 }
 
 impl Index {
+    /// The element that `text` numbers.
+    pub fn new(text: impl Into<String>, level: Level, spread: bool) -> Self {
+        Self { text: text.into(), start: 0, level, spread }
+    }
+
     /// The only element of a value that has one.
     pub fn zero() -> Self {
-        Self { text: "0u".into(), level: Level::Row, spread: false }
+        Self::new("0u", Level::Row, false)
+    }
+
+    /// The WGSL expression.
+    pub fn whole(&self) -> String {
+        if self.start == 0 { self.text.clone() } else { format!("{} + {}u", self.text, self.start) }
+    }
+
+    /// Whether it is the kernel's own element.
+    pub fn is_element(&self) -> bool {
+        self.start == 0 && self.text == "i"
     }
 
     /// The same element in an output of `count` elements, which has a row for each step or for each sample.
@@ -123,12 +140,18 @@ pub fn iota(shape: &Shape, axis: usize) -> Vec<Term> {
     terms(&shape.0.iter().enumerate().map(along).collect::<Vec<_>>())
 }
 
+/// Whether the terms find the same for indices that lie `start` apart.
+pub fn wraps(terms: &[Term], start: usize) -> bool {
+    let round = |t: &Term| t.size.map(|size| times(t.inner, size)).filter(|round| !round.batch);
+    terms.iter().all(|t| round(t).is_some_and(|round| start.is_multiple_of(round.factor)))
+}
+
 /// For element `i` of a result of which `axes` are a part: the element of the part's input, and the conditions
 /// under which `i` is in the part.
-pub fn moved(axes: &[PieceAxis], i: &str) -> (String, Vec<String>) {
+pub fn moved(axes: &[PieceAxis], i: &str) -> (Index, Vec<String>) {
     let inner = strides(&axes.iter().map(|axis| axis.size).collect::<Vec<_>>());
     let below = strides(&axes.iter().map(|axis| axis.from).collect::<Vec<_>>());
-    let (mut sum, mut conditions) = (Vec::new(), Vec::new());
+    let (mut sum, mut start, mut conditions) = (Vec::new(), 0, Vec::new());
     for (k, axis) in axes.iter().enumerate().filter(|(_, axis)| !(axis.size.is_one() && axis.from.is_one())) {
         let wraps = (k > 0).then_some(axis.size);
         let term = Term { inner: inner[k], size: wraps, stride: Dim::fixed(1) };
@@ -141,16 +164,19 @@ pub fn moved(axes: &[PieceAxis], i: &str) -> (String, Vec<String>) {
             };
             at = if axis.every == 1 { at } else { format!("({at} / {}u)", axis.every) };
         }
-        at = match (axis.step, axis.start) {
+        let apart = axis.step > 0 && !below[k].batch;
+        start += if apart { axis.start * below[k].factor } else { 0 };
+        at = match (axis.step, if apart { 0 } else { axis.start }) {
             (1, 0) => at,
             (1, start) => format!("({start}u + {at})"),
+            (step, 0) if step > 0 => format!("({at} * {step}u)"),
             (step, start) if step > 0 => format!("({start}u + {at} * {step}u)"),
             (step, start) => format!("({start}u - {at} * {}u)", step.unsigned_abs()),
         };
         sum.push(if below[k].is_one() { at } else { format!("{at} * {}", size(below[k])) });
     }
-    let index = if sum.is_empty() { "0u".into() } else { sum.join(" + ") };
-    (index, conditions)
+    let text = if sum.is_empty() { "0u".into() } else { sum.join(" + ") };
+    (Index { start, ..Index::new(text, Level::Element, false) }, conditions)
 }
 
 /// The conditions under which position `at` of the result is one of `axis`.
@@ -279,6 +305,21 @@ mod tests {
             .collect();
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..120));
+    }
+
+    /// Indices that lie a multiple of the period apart find the same.
+    #[test]
+    fn terms_wrap_at_their_period() {
+        let to = Shape::batched(&[4, 3, 8]);
+        for from in [vec![8], vec![3, 1], vec![3, 8], vec![4, 1, 8], vec![4, 3, 8]] {
+            let terms = broadcast(&Shape::fixed(&from), &to);
+            for start in [0, 4, 8, 12, 24, 48, 96] {
+                let same = (0..96).all(|i| at(&terms, i, 2) == at(&terms, i + start, 2));
+                assert_eq!(wraps(&terms, start), same, "{from:?} from {start} on");
+            }
+        }
+        let of_samples = broadcast(&Shape::batched(&[1, 1, 1]), &to);
+        assert!(!wraps(&of_samples, 96));
     }
 
     #[test]

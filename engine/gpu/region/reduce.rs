@@ -5,7 +5,7 @@ use super::emit::Emitter;
 use super::functions::{head, library};
 use super::index::{Index, Level, reduction, size, text, times, transposition};
 use super::rows::{BEST, BLOCK, accumulate, neutral};
-use super::{declarations, entry, indented, numbered};
+use super::{entry, indented};
 use crate::error::{Error, Result};
 use crate::gpu::shader::{Grid, Shader};
 use crate::graph::{NodeId, Op, Reduction, own_rows};
@@ -22,7 +22,7 @@ pub fn reduce(program: &Program, kernel: &Kernel, anchor: NodeId) -> Result<Shad
     let node = program.graph.node(anchor);
     let (operand, count) = (node.inputs[0], node.shape.count());
     let mut emitter = Emitter::new(program, &kernel.region, 1);
-    let source = |at: String| Index { text: at, level: Level::Element, spread: false };
+    let source = |at: String| Index::new(at, Level::Element, false);
     let shape = program.graph.shape(operand);
     let mut lines = Vec::new();
     match &node.op {
@@ -125,12 +125,12 @@ fn assemble(kernel: &Kernel, emitter: &Emitter<'_>, count: Dim, operation: &str,
     let wgsl = format!(
         "{}{}\n{}{best}{}",
         head(&format!("{}: {operation}, {count} results, one a thread.", kernel.name)),
-        declarations(&emitter.bindings),
+        emitter.bindings.declarations(0, 1),
         library(&body, 1),
         entry(WORKGROUP, &body)
     );
     let grid = Grid::Linear { count, each: WORKGROUP };
-    Shader { name: kernel.name.clone(), wgsl, bindings: numbered(&emitter.bindings), grid }
+    Shader { name: kernel.name.clone(), wgsl, bindings: emitter.bindings.numbered(0, 1), grid }
 }
 
 /// Joins the operands of result `i` in the order of their indices, sums in blocks; `None` is argmax.

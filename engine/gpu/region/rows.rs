@@ -3,7 +3,7 @@
 use super::emit::Emitter;
 use super::functions::{head, library};
 use super::index::{Index, Level, broadcast, size};
-use super::{declarations, entry, indented, numbered};
+use super::{entry, indented};
 use crate::error::Result;
 use crate::gpu::shader::{Grid, Shader};
 use crate::graph::{NodeId, Op, Reduction};
@@ -85,12 +85,12 @@ pub fn rows(program: &Program, kernel: &Kernel, rows: Dim, columns: Dim) -> Resu
     let wgsl = format!(
         "{}{}\n{}{shared}{}",
         head(&comment),
-        declarations(&emitter.bindings),
+        emitter.bindings.declarations(0, 1),
         library(&format!("{body}{shared}"), 1),
         entry(plan.workgroup, &body)
     );
     let grid = Grid::Linear { count: rows, each: plan.workgroup / plan.lanes };
-    Ok(Shader { name: kernel.name.clone(), wgsl, bindings: numbered(&emitter.bindings), grid })
+    Ok(Shader { name: kernel.name.clone(), wgsl, bindings: emitter.bindings.numbered(0, 1), grid })
 }
 
 fn start(plan: &Plan) -> Vec<String> {
@@ -126,7 +126,7 @@ fn reduce_stage(
     stage: &[NodeId],
     lines: &mut Vec<String>,
 ) -> Result<()> {
-    let index = Index { text: "i".into(), level: Level::Element, spread: false };
+    let index = Index::new("i", Level::Element, false);
     let mut blocks = Vec::new();
     let mut joined = Vec::new();
     let mut declared = Vec::new();
@@ -177,8 +177,8 @@ fn store_stage(
     lines: &mut Vec<String>,
 ) -> Result<()> {
     let full = super::index::times(plan.rows, plan.columns);
-    let element = Index { text: "i".into(), level: Level::Element, spread: false };
-    let row = Index { text: "row".into(), level: Level::Row, spread: false };
+    let element = Index::new("i", Level::Element, false);
+    let row = Index::new("row", Level::Row, false);
     // Of a row of one column either may be meant: they are the same element.
     let (wide, narrow): (Vec<&Store>, Vec<&Store>) =
         stores.iter().partition(|s| emitter.count_of(s.node) == full && full != plan.rows);
