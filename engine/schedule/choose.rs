@@ -14,11 +14,12 @@ pub const BLOCK: usize = 512;
 /// Workgroups that keep a GPU busy: two on each of 64 compute units.
 const ENOUGH_GROUPS: usize = 128;
 
-/// Workgroups that keep the processor behind a software adapter busy. More parts of a sum only have to be added again.
-const ENOUGH_SOFTWARE_GROUPS: usize = 8;
+/// Workgroups that keep the processor behind a software adapter busy. Parts of a sum would have to be added again, which
+/// costs there what a product of two groups takes.
+const ENOUGH_SOFTWARE_GROUPS: usize = 2;
 
-/// A product of few rows by so many weights is worth a larger tile, which takes longer to compile.
-const MANY_WEIGHTS: usize = 32_768;
+/// A product by so many elements is worth a larger tile, though it has few rows and takes longer to compile.
+const LARGE_OPERAND: usize = 32_768;
 
 /// The most terms that one thread of a software adapter adds: lavapipe ends the loops of a thread after 65,535
 /// rounds together, without a word.
@@ -153,20 +154,21 @@ impl Rule<'_> {
     /// Software adapters keep a tile in registers: workgroup memory is plain memory to them. Measured on lavapipe, sixteen
     /// columns are up to 1.6 times as fast as eight; 20 pixels of a convolution are up to twice as fast as ten; and small
     /// products of many shapes, as in recurrent networks, take a sixth of the time to compile with tiles of four rows.
-    fn register_tile(&self, m: usize, n: usize, k: usize) -> (Tile, String) {
+    fn register_tile(&self, stack: usize, m: usize, n: usize, k: usize) -> (Tile, String) {
         let pixels = matches!(self.graph.node(self.node).op, Op::Conv(_) | Op::ConvInputGradient(_));
         let few_rows = m <= 64;
-        let small = few_rows && k * n < MANY_WEIGHTS;
-        let columns = match n {
-            n if !small && (n.is_multiple_of(16) || n > 64) => 16,
-            n if n.is_multiple_of(8) || n > 16 => 8,
-            _ => 4,
-        };
         let rows = match (few_rows, pixels) {
-            (true, _) if small || columns < 16 => 4,
+            (true, _) if k * n < LARGE_OPERAND => 4,
             (true, _) => 8,
             (false, true) => 24,
             (false, false) => 16,
+        };
+        let wide = Tile::Registers { rows, columns: 16 };
+        let enough = !few_rows || (rows == 8 && groups(wide, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS);
+        let columns = match n {
+            n if enough && (n.is_multiple_of(16) || n > 64) => 16,
+            n if n.is_multiple_of(8) || n > 16 => 8,
+            _ => 4,
         };
         let tile = Tile::Registers { rows, columns };
         (tile, format!("software adapter: {rows}x{columns} results a thread, no workgroup memory"))
@@ -178,7 +180,7 @@ impl Rule<'_> {
         }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
-            Target::Gpu { software: true } => self.register_tile(m, n, k.at(self.max_batch)),
+            Target::Gpu { software: true } => self.register_tile(stack, m, n, k.at(self.max_batch)),
             Target::Gpu { software: false } => workgroup_tile(stack, m, n, k),
         }
     }
