@@ -50,7 +50,7 @@ const CASES: [(&str, Build); 23] = [
     ("late rows of what is in memory", |g, x, _| {
         let y = g.matmul_rows(x)?;
         let (some, others) = (g.slice(y, &[Along::new(1, 3, 2)])?, g.slice(y, &[Along::new(1, 4, 2)])?);
-        g.subtract(some, others)
+        g.subtract(others, some)
     }),
     ("late rows beside all", |g, x, _| {
         let y = g.matmul_rows(x)?;

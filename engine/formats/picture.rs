@@ -131,8 +131,11 @@ pub(crate) mod tests {
     fn damaged_and_huge_files_are_refused() {
         let jpeg = include_bytes!("../../kernels-tests/images/colour.jpg");
         let png = packed([40, 40], BitDepth::Eight, &[3; 1600]);
-        for file in [&jpeg[..jpeg.len() / 2], &png[..png.len() / 2], b"GIF89a".as_slice(), b""] {
+        for file in [&png[..png.len() / 2], b"GIF89a".as_slice(), b""] {
             assert!(unpack(file, 1 << 20).is_err());
+        }
+        for end in (0..jpeg.len() - 16).step_by(8) {
+            assert!(unpack(&jpeg[..end], 1 << 20).is_err(), "{end} of {} bytes", jpeg.len());
         }
         for file in [jpeg.as_slice(), &png] {
             let error = unpack(file, 1000).err().unwrap();
