@@ -2,6 +2,7 @@
 
 use super::network::Model;
 use crate::cancellation::CancellationToken;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::layers::Network;
 
 /// Does `work` on a thread of its own: opening the device, planning, compiling, reading back and the CPU's steps would all

@@ -155,16 +155,20 @@ impl Rule<'_> {
     /// columns are up to 1.6 times as fast as eight; 20 pixels of a convolution are up to twice as fast as ten; and small
     /// products of many shapes, as in recurrent networks, take a sixth of the time to compile with tiles of four rows.
     fn register_tile(&self, stack: usize, m: usize, n: usize, k: usize) -> (Tile, String) {
-        let pixels = matches!(self.graph.node(self.node).op, Op::Conv(_) | Op::ConvInputGradient(_));
+        let op = &self.graph.node(self.node).op;
+        let pixels = matches!(op, Op::Conv(_) | Op::ConvInputGradient(_));
+        let scattered = matches!(op, Op::MatMul { transpose_a: true, .. });
         let few_rows = m <= 64;
+        // Gradients of weights have no epilogue to compile.
         let rows = match (few_rows, pixels) {
             (true, _) if k * n < LARGE_OPERAND => 4,
-            (true, _) => 8,
+            (true, _) if !scattered => 8,
+            (true, _) => 16,
             (false, true) => 24,
             (false, false) => 16,
         };
         let wide = Tile::Registers { rows, columns: 16 };
-        let enough = !few_rows || (rows == 8 && groups(wide, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS);
+        let enough = !few_rows || (rows > 4 && groups(wide, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS);
         let columns = match n {
             n if enough && (n.is_multiple_of(16) || n > 64) => 16,
             n if n.is_multiple_of(8) || n > 16 => 8,
