@@ -228,11 +228,8 @@ fn steps_of_a_recurrence_share_their_text() {
         graph.output("state", state).unwrap();
         let program = schedule(&graph, Target::Gpu { software: true }, FUSED, 2).unwrap();
         let shaders = crate::gpu::lower(&program).unwrap();
-        let without_comments = |text: &str| -> String {
-            text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect()
-        };
         let texts: std::collections::BTreeSet<_> =
-            shaders.iter().map(|s| without_comments(&s.wgsl)).collect();
+            shaders.iter().map(|s| crate::gpu::without_comments(&s.wgsl)).collect();
         (shaders.len(), texts.len())
     };
     let ((few, texts_of_few), (many, texts_of_many)) = (texts(4), texts(9));

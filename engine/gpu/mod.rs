@@ -23,3 +23,5 @@ pub use device::Counters;
 pub use engine::Engine;
 #[cfg(test)]
 pub(crate) use lower::lower;
+#[cfg(test)]
+pub(crate) use pipelines::without_comments;

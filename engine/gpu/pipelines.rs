@@ -38,7 +38,7 @@ pub struct Pipelines {
 }
 
 /// The text without its comments, which name nodes and layers.
-fn without_comments(wgsl: &str) -> String {
+pub fn without_comments(wgsl: &str) -> String {
     wgsl.lines()
         .map(|line| line.split("//").next().unwrap_or_default().trim_end())
         .collect::<Vec<_>>()

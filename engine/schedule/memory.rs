@@ -7,8 +7,8 @@ use crate::graph::{Graph, NodeId, Op, VariableId};
 use super::fuse::moved;
 use super::program::{Destination, Kernel, Memory, Place, Scratch, Target, Work, storage};
 
-/// GPUs bind memory at multiples of 256 bytes.
-const ALIGNMENT: usize = 64;
+/// Words between two places where every GPU binds memory: 256 bytes.
+pub const ALIGNMENT: usize = 64;
 
 /// Places of all values of a graph, for one largest batch.
 pub(super) struct Plan<'a> {

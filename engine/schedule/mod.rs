@@ -12,6 +12,7 @@ mod tuning;
 
 pub use choose::BLOCK;
 pub use explain::Cost;
+pub(crate) use memory::ALIGNMENT;
 pub(crate) use program::into_free_slot;
 pub use program::{
     BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,

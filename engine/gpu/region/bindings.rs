@@ -2,10 +2,7 @@
 
 use crate::gpu::shader::Resource;
 use crate::graph::Element;
-use crate::schedule::Memory;
-
-/// Words between two places where a binding may start, on every adapter: 256 bytes.
-const ALIGNMENT: usize = 64;
+use crate::schedule::{ALIGNMENT, Memory};
 
 /// A storage binding of the kernel.
 #[derive(Clone, Debug)]
