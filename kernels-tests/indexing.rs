@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, Tensor};
 /// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
 type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
 
-const CASES: [(&str, Build); 23] = [
+const CASES: [(&str, Build); 26] = [
     ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
     ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
     ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
@@ -35,6 +35,31 @@ const CASES: [(&str, Build); 23] = [
         let parts: Vec<NodeId> = (0..6).map(|t| g.slice(x, &[Along::new(1, t, 1)])).collect::<Result<_>>()?;
         let parts: Vec<NodeId> = parts.into_iter().map(|p| g.unary(Unary::Negate, p)).collect();
         g.concat(&parts, 1)
+    }),
+    ("assembled of many steps, read turned round", |g, x, _| {
+        let mut parts = multiples(g, x, |t| Along::new(1, t % 6, 1))?;
+        // A part may come twice, and one be a constant.
+        parts.extend([parts[2], g.full(3.0, &Shape::batched(&[1, 8, 4]))]);
+        let whole = g.concat(&parts, 1)?;
+        let turned = g.reverse(whole, 1)?;
+        let twice = g.add(turned, turned)?;
+        g.subtract(twice, whole)
+    }),
+    ("assembled of few and many channels", |g, x, _| {
+        let parts = multiples(g, x, |t| Along::new(3, t % 4, 1 + t % (4 - t % 4)))?;
+        g.concat(&parts, 3)
+    }),
+    ("assembled of products and sums", |g, x, _| {
+        let mut parts = Vec::new();
+        for factor in 1..5 {
+            let scaled = g.scale(x, factor as f32)?;
+            let (product, sum) = (g.matmul_rows(scaled)?, g.sum(scaled, &[3])?);
+            parts.extend([g.unary(Unary::Negate, product), product, g.unary(Unary::Abs, sum)]);
+        }
+        let whole = g.concat(&parts, 3)?;
+        let (first, last) =
+            (g.slice(whole, &[Along::new(3, 0, 9)])?, g.slice(whole, &[Along::new(3, 27, 9)])?);
+        g.subtract(last, first)
     }),
     ("neighbours", |g, x, _| {
         let (left, right) = (g.slice(x, &[Along::new(2, 0, 7)])?, g.slice(x, &[Along::new(2, 1, 7)])?);
@@ -110,6 +135,15 @@ impl Graph {
         let product = self.matmul(rows, unit, false, false)?;
         self.reshape(product, &shape)
     }
+}
+
+/// Nine slices along an axis, the first once, the second twice, and so on.
+fn multiples(g: &mut Graph, x: NodeId, along: fn(usize) -> Along) -> Result<Vec<NodeId>> {
+    let part = |t| {
+        let slice = g.slice(x, &[along(t)])?;
+        g.scale(slice, t as f32 + 1.0)
+    };
+    (0..9).map(part).collect()
 }
 
 /// The numbers 1, 2, 3 and so on as a table.
@@ -268,6 +302,35 @@ fn a_recurrence_gathers_its_gradients() {
     let products = program.graph.nodes.iter().filter(|n| n.op.name().starts_with("matmul(aᵀ")).count();
     let paddings = program.graph.nodes.iter().filter(|n| n.op.name().starts_with("pad")).count();
     assert_eq!((products, paddings), (1, 0), "{}", program.graph);
+}
+
+/// What many kernels compute, as the states of a recurrence, they write side by side: no kernel copies it, where one of few
+/// parts reads them.
+#[test]
+fn many_parts_are_assembled_without_a_copy() {
+    let program = |parts: usize| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[4, 8], Element::F32);
+        let variable = graph.variable("weights");
+        let weights = graph.parameter("weights", &[8, 8], variable);
+        let mut state = graph.slice(x, &[Along::new(1, 0, 1)]).unwrap();
+        let mut states = Vec::new();
+        for _ in 0..parts {
+            let rows = graph.reshape(state, &Shape::batched(&[8])).unwrap();
+            let product = graph.matmul(rows, weights, false, false).unwrap();
+            state = graph.reshape(product, &Shape::batched(&[1, 8])).unwrap();
+            states.push(state);
+        }
+        let whole = graph.concat(&states, 1).unwrap();
+        let rows = graph.reshape(whole, &Shape(vec![Dim::batch(parts), Dim::fixed(8)])).unwrap();
+        let product = graph.matmul(rows, weights, false, false).unwrap();
+        let product = graph.reshape(product, &Shape::batched(&[parts, 8])).unwrap();
+        graph.output("y", product).unwrap();
+        schedule(&graph, Target::Gpu { software: false }, FUSED, 2).unwrap()
+    };
+    let (few, many) = (program(6), program(9));
+    assert_eq!(many.kernels.len(), few.kernels.len() + 3 - 1, "{}", many.graph);
+    assert!(!many.graph.nodes.iter().any(|n| n.op.is_movement() && n.inputs.len() > 1), "{}", many.graph);
 }
 
 #[test]

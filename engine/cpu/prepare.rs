@@ -117,6 +117,7 @@ pub(super) fn destination(program: &Program, node: NodeId, to: Destination) -> A
         Destination::Place => address(program, node),
         Destination::Variable(id) => Address { space: Space::Variable(id.0), offset: 0 },
         Destination::Output(i) => Address { space: Space::Output(i), offset: 0 },
+        Destination::Part { .. } => unreachable!("schedules for the CPU assemble nothing"),
     }
 }
 

@@ -270,6 +270,11 @@ pub enum Op {
         /// The axis along which they follow each other.
         axis: usize,
     },
+    /// The same, put together by the kernels that compute the values: schedules make it of long concatenations.
+    Assemble {
+        /// The axis along which they follow each other.
+        axis: usize,
+    },
     /// Rows of a table `[rows, …]` by their numbers `[…]`, or of each sample's own table `[B, rows, …]` by its numbers
     /// `[B, …]`; NaN for a number that is no row.
     Gather,
@@ -294,6 +299,11 @@ impl Op {
     /// Whether elements are moved within a kernel: read from memory at another place, or replaced by zero.
     pub fn is_movement(&self) -> bool {
         matches!(self, Self::Slice { .. } | Self::Pad { .. } | Self::Concat { .. })
+    }
+
+    /// Whether the kernels that compute the inputs write them where the value lies: it is no work of its own.
+    pub fn is_put_together(&self) -> bool {
+        matches!(self, Self::Assemble { .. } | Self::Pack { .. })
     }
 
     /// Whether the value needs no memory of its own: it is computed where it is read.

@@ -77,6 +77,7 @@ impl Program {
         let variables = kernel.region.stores.iter().filter_map(|s| match s.to {
             Destination::Variable(v) => Some(format!("-> {}", self.graph.variables[v.0].name)),
             Destination::Output(i) => Some(format!("-> {}", self.graph.outputs[i].name)),
+            Destination::Part { .. } => Some("-> its part of all".into()),
             Destination::Place => None,
         });
         ops.extend(variables);

@@ -8,6 +8,7 @@ use crate::graph::{Graph, NodeId, Op, VariableId};
 use crate::tensor::Dim;
 
 use super::Rooted;
+use super::concatenations::parts;
 use super::order::Queue;
 use super::program::{Destination, Region, Store, Target, storage};
 use super::roots::{Layout, is_anchor, is_lookup, is_resident, is_row_reduction, layout};
@@ -48,6 +49,8 @@ pub(super) struct Groups<'a> {
     updating: BTreeSet<usize>,
     /// Values that a pack collects, and values assigned to variables.
     packed: BTreeSet<NodeId>,
+    /// Where values go that are parts of others.
+    parts: HashMap<NodeId, Vec<Destination>>,
     assigned: BTreeSet<NodeId>,
     /// Roots that join no other, since the kernel that they would make binds too much.
     alone: BTreeSet<NodeId>,
@@ -78,6 +81,7 @@ impl<'a> Groups<'a> {
         let mut this = Self {
             root: rooted.root.clone(),
             packed,
+            parts: parts(graph),
             assigned,
             alone: rooted.late.iter().copied().collect(),
             most_bindings: most_bindings(rooted.target),
@@ -103,6 +107,7 @@ impl<'a> Groups<'a> {
             along_rows: BTreeSet::new(),
             updating: BTreeSet::new(),
             packed: BTreeSet::new(),
+            parts: HashMap::new(),
             assigned: BTreeSet::new(),
             alone: BTreeSet::new(),
             most_bindings: 0,
@@ -297,13 +302,15 @@ impl<'a> Groups<'a> {
 
     /// The kernels but `index` that compute `reads`.
     fn owners(&self, reads: &BTreeSet<NodeId>, index: usize) -> BTreeSet<usize> {
-        let packed = reads.iter().flat_map(|&n| match self.graph.node(n).op {
-            Op::Pack { .. } => self.graph.node(n).inputs.as_slice(),
-            _ => &[],
-        });
-        let owners = reads.iter().chain(packed);
-        let owners = owners.filter_map(|&n| self.owner.get(&storage(self.graph, n)).copied());
-        owners.filter(|&other| other != index).collect()
+        reads.iter().flat_map(|&n| self.makers(n)).filter(|&other| other != index).collect()
+    }
+
+    /// The kernels that compute a value, or put it together, as far as they are known.
+    fn makers(&self, value: NodeId) -> impl Iterator<Item = usize> {
+        let node = self.graph.node(value);
+        let parts = if node.op.is_put_together() { node.inputs.as_slice() } else { &[] };
+        let made = std::iter::once(value).chain(parts.iter().copied());
+        made.filter_map(|n| self.owner.get(&storage(self.graph, n)).copied())
     }
 
     /// What must run before each kernel: those it reads from, and those that read what it overwrites.
@@ -430,7 +437,8 @@ impl<'a> Groups<'a> {
         let place = read_elsewhere.contains(&node).then_some(Destination::Place);
         let assigns = self.graph.assigns.iter().filter(|a| same(a.value));
         let outputs = self.graph.outputs.iter().enumerate().filter(|(_, o)| same(o.node));
-        let to = place.into_iter().chain(assigns.map(|a| Destination::Variable(a.variable)));
+        let parts = self.parts.get(&node).into_iter().flatten().copied();
+        let to = place.into_iter().chain(parts).chain(assigns.map(|a| Destination::Variable(a.variable)));
         to.chain(outputs.map(|(i, _)| Destination::Output(i))).map(|to| Store { node, to }).collect()
     }
 

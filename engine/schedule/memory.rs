@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{Graph, NodeId, Op, VariableId};
 
 use super::fuse::moved;
-use super::program::{Destination, Kernel, Memory, Place, Scratch, Target, Work, storage};
+use super::program::{Destination, Kernel, Memory, Place, Scratch, Store, Target, Work, storage};
 
 /// Words between two places where every GPU binds memory: 256 bytes.
 pub const ALIGNMENT: usize = 64;
@@ -51,7 +51,8 @@ impl<'a> Plan<'a> {
 
     /// Words of the activations that a value takes; packed gradients take none.
     pub fn words(&self, node: NodeId) -> usize {
-        let resident = super::roots::is_resident(self.graph, node);
+        let assembled = matches!(self.graph.node(node).op, Op::Assemble { .. });
+        let resident = super::roots::is_resident(self.graph, node) && !assembled;
         if resident || matches!(self.graph.node(node).op, Op::Input(_)) || self.packed.contains_key(&node) {
             return 0;
         }
@@ -107,10 +108,11 @@ impl<'a> Plan<'a> {
     fn blocks(&self, kernels: &[Kernel]) -> Vec<Block> {
         let mut blocks = BTreeMap::new();
         for (time, kernel) in kernels.iter().enumerate() {
-            for store in kernel.region.stores.iter().filter(|s| s.to == Destination::Place) {
-                let (nodes, words) = (vec![store.node], self.words(store.node));
+            for node in kernel.region.stores.iter().filter_map(written) {
+                let (nodes, words) = (vec![node], self.words(node));
                 let block = Block { nodes, scratch_of: None, words, first: time, last: time, offset: 0 };
-                blocks.insert(store.node, block);
+                // What several kernels put together lives from the first of them on.
+                blocks.entry(node).or_insert(block);
             }
             for node in self.reads(kernel) {
                 if let Some(block) = blocks.get_mut(&node) {
@@ -185,6 +187,15 @@ impl<'a> Plan<'a> {
             blocks[old].nodes.extend(nodes);
             blocks.remove(new);
         }
+    }
+}
+
+/// The value that a store writes, or a part of, in a place that the plan has to find.
+fn written(store: &Store) -> Option<NodeId> {
+    match store.to {
+        Destination::Place => Some(store.node),
+        Destination::Part { whole, .. } => Some(whole),
+        Destination::Variable(_) | Destination::Output(_) => None,
     }
 }
 

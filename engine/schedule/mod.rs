@@ -1,6 +1,7 @@
 //! Graph to Program: simplification, fusion, kernel choice by rule, memory plan.
 
 mod choose;
+mod concatenations;
 mod explain;
 mod fuse;
 mod memory;
@@ -51,7 +52,7 @@ pub fn schedule_tuned(
     let mut graph = if options.simplify { simplify(graph) } else { simplify::prune(graph) };
     check_sizes(&graph, max_batch)?;
     if target != Target::Cpu {
-        roots::part_concatenations(&mut graph);
+        concatenations::divide(&mut graph);
     }
     let plain = Rooted::new(graph.clone(), options, target, false);
     let careful;

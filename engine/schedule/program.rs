@@ -268,6 +268,18 @@ pub struct Store {
 pub enum Destination {
     /// The node's own place.
     Place,
+    /// Its part of a value that several kernels put together ([`Op::Assemble`](crate::graph::Op::Assemble)): element i is
+    /// element `start + i / row · stride + i % row` there.
+    Part {
+        /// The value put together.
+        whole: NodeId,
+        /// Where the part's first row starts.
+        start: usize,
+        /// Consecutive elements.
+        row: usize,
+        /// From the start of one row to that of the next.
+        stride: usize,
+    },
     /// The variable, from its start: the step's assignment.
     Variable(VariableId),
     /// Output number i of the graph: a step's numbers go to row `step.row`, rows of samples to rows

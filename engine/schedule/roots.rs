@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::{Assign, Element, Graph, Node, NodeId, Op, Reduction, Unary, own_rows};
+use crate::graph::{Assign, Element, Graph, NodeId, Op, Reduction, Unary, own_rows};
 use crate::tensor::{Dim, Shape};
 
 use super::program::{Target, storage};
@@ -93,7 +93,8 @@ pub(super) fn is_row_reduction(graph: &Graph, id: NodeId) -> bool {
 
 /// Whether a node lies in memory before the step starts, or is put together there.
 pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id).op, Op::Parameter(_) | Op::Variable(_) | Op::Pack { .. })
+    let op = &graph.node(id).op;
+    matches!(op, Op::Parameter(_) | Op::Variable(_)) || op.is_put_together()
 }
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors and tables that
@@ -109,16 +110,17 @@ pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
         let mut node = graph.node(id).clone();
         node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
         let pack = matches!(node.op, Op::Pack { .. });
+        let together = node.op.is_put_together();
         let lookup = is_lookup(graph, id);
         for (n, input) in node.inputs.iter_mut().enumerate() {
             let source = storage(&to, *input);
             let virtual_value =
                 to.node(source).op.is_immediate() || matches!(to.node(source).op, Op::Input(_));
-            let taken = pack && (is_resident(&to, source) || packed.contains(&source));
+            let taken = together && (is_resident(&to, source) || packed.contains(&source));
             let sizes = [to.shape(*input), &node.shape].map(Shape::count);
             let stretched = node.op.is_elementwise() && sizes[0] != sizes[1];
             let gathered_anew = stretched && matches!(to.node(source).op, Op::Input(_));
-            let in_memory = is_anchor(graph, id) || pack || node.op.is_movement() || (lookup && n == 0);
+            let in_memory = is_anchor(graph, id) || together || node.op.is_movement() || (lookup && n == 0);
             if (in_memory && virtual_value) || taken || gathered_anew {
                 *input = copy(&mut to, *input);
             }
@@ -193,43 +195,6 @@ fn copy(graph: &mut Graph, x: NodeId) -> NodeId {
     graph.push(Op::Cast, &[x], shape, Element::U32)
 }
 
-/// Parts that one kernel puts together: each is a buffer, and the result another.
-const MOST_PARTS: usize = 6;
-
-/// Lets concatenations of many parts go through several of few, so that no kernel binds too many buffers.
-pub(super) fn part_concatenations(graph: &mut Graph) {
-    let mut to = graph.clone();
-    to.nodes.clear();
-    let mut map: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
-    for id in graph.ids() {
-        let mut node = graph.node(id).clone();
-        node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
-        if let Op::Concat { axis } = node.op {
-            while node.inputs.len() > MOST_PARTS {
-                let parts =
-                    node.inputs.chunks(MOST_PARTS).map(|parts| concatenation(&mut to, parts, axis, &node));
-                node.inputs = parts.collect();
-            }
-        }
-        map.push(NodeId(to.nodes.len()));
-        to.nodes.push(node);
-    }
-    to.outputs.iter_mut().for_each(|output| output.node = map[output.node.0]);
-    to.assigns.iter_mut().for_each(|assign| assign.value = map[assign.value.0]);
-    *graph = to;
-}
-
-/// `parts` side by side: a part of the concatenation `whole`.
-fn concatenation(graph: &mut Graph, parts: &[NodeId], axis: usize, whole: &Node) -> NodeId {
-    if let [only] = parts {
-        return *only;
-    }
-    let mut node = Node { inputs: parts.to_vec(), ..whole.clone() };
-    node.shape.0[axis] = Dim::fixed(parts.iter().map(|&part| graph.shape(part).0[axis].factor).sum());
-    graph.nodes.push(node);
-    NodeId(graph.nodes.len() - 1)
-}
-
 /// For each node, whether it is computed once and kept: in memory, or in the kernel that uses it.
 /// The other nodes are computed wherever they are used.
 ///
@@ -247,7 +212,7 @@ pub(super) fn find_roots(graph: &Graph, fuse: bool, target: Target) -> Vec<bool>
         for (n, &input) in node.inputs.iter().enumerate() {
             let source = storage(graph, input);
             let computed = anywhere && graph.node(source).op.is_elementwise();
-            let moved = (node.op.is_movement() && !computed) || matches!(node.op, Op::Pack { .. });
+            let moved = (node.op.is_movement() && !computed) || node.op.is_put_together();
             let needs_memory = is_anchor(graph, id) || moved || (lookup && n == 0);
             let stretched = graph.shape(input).count() != node.shape.count();
             let one = graph.shape(input).count() == Dim::fixed(1);

@@ -1,8 +1,8 @@
 //! What the passes make of a convolutional network's training step.
 
 use super::*;
-use crate::graph::{Axis, Comparison, Element, Unary, Window};
-use crate::tensor::Shape;
+use crate::graph::{Along, Axis, Comparison, Element, Unary, Window};
+use crate::tensor::{Dim, Shape};
 
 fn window(size: usize, stride: usize) -> Window {
     let axis = Axis { size, stride, dilation: 1, before: 0, after: 0 };
@@ -71,6 +71,36 @@ fn cross_entropy(g: &mut Graph, logits: NodeId, y: NodeId) -> Result<NodeId> {
     g.mean_all(sample)
 }
 
+/// A recurrence over nine time steps, whose states and their gradients are put together, with plain gradient descent.
+fn recurrent_step() -> Result<Graph> {
+    let mut g = Graph::new();
+    let weights = g.variable("weights");
+    let x = g.input("x", &[9, 8], Element::F32);
+    let rows = g.reshape(x, &Shape(vec![Dim::batch(9), Dim::fixed(8)]))?;
+    let [from_input, from_state] = [0, 1].map(|_| g.parameter("weights", &[8, 8], weights));
+    let product = g.matmul(rows, from_input, false, false)?;
+    let product = g.reshape(product, &Shape::batched(&[9, 8]))?;
+    let mut state = g.full(0.1, &Shape::batched(&[8]));
+    let mut states = Vec::new();
+    for t in 0..9 {
+        let now = g.slice(product, &[Along::new(1, t, 1)])?;
+        let now = g.reshape(now, &Shape::batched(&[8]))?;
+        let kept = g.matmul(state, from_state, false, false)?;
+        let sum = g.add(now, kept)?;
+        state = g.unary(Unary::Tanh, sum);
+        states.push(g.reshape(state, &Shape::batched(&[1, 8]))?);
+    }
+    let states = g.concat(&states, 1)?;
+    let loss = g.mean_all(states)?;
+    g.output("loss", loss)?;
+    let gradients = g.gradients(loss, &[from_input, from_state])?;
+    let gradient = g.pack(weights, &gradients)?;
+    let old = g.read(weights);
+    let new = g.subtract(old, gradient)?;
+    g.assign(weights, new)?;
+    Ok(g)
+}
+
 #[test]
 fn signs_is_few_kernels() -> Result<()> {
     for target in [Target::Cpu, Target::Gpu { software: true }, Target::Gpu { software: false }] {
@@ -133,6 +163,12 @@ fn check_plan(program: &Program) {
                         owner[place.offset..place.offset + words(store.node)].fill(Some(store.node));
                     }
                 }
+                Destination::Part { whole, start, row, stride } => {
+                    let place = program.place(whole).expect("what is put together has a place").offset;
+                    for at in (0..words(store.node) / row).map(|k| place + start + k * stride) {
+                        owner[at..at + row].fill(Some(whole));
+                    }
+                }
                 Destination::Variable(v) => assigned.push(v),
                 Destination::Output(_) => {}
             }
@@ -146,6 +182,7 @@ fn no_value_is_overwritten_while_it_is_needed() -> Result<()> {
     for target in [Target::Cpu, Target::Gpu { software: true }, Target::Gpu { software: false }] {
         for options in all_options() {
             check_plan(&schedule(&signs_step()?, target, options, 2)?);
+            check_plan(&schedule(&recurrent_step()?, target, options, 2)?);
         }
     }
     Ok(())

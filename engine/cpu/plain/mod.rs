@@ -207,7 +207,7 @@ impl Plain {
             (Op::Transpose { order }, [x]) => movement::transpose(x, order, shape),
             (Op::Slice { axes }, [x]) => movement::slice(x, axes, shape),
             (Op::Pad { axes }, [x]) => movement::pad(x, axes, shape),
-            (Op::Concat { axis }, parts) => movement::concat(parts, *axis, shape),
+            (Op::Concat { axis } | Op::Assemble { axis }, parts) => movement::concat(parts, *axis, shape),
             (Op::Gather, [table, numbers]) => {
                 let own = own_rows(graph.shape(node.inputs[0])).is_some();
                 movement::gather(table, numbers, own)

@@ -335,15 +335,30 @@ impl<'a> Emitter<'a> {
     pub fn store(&mut self, store: &Store, index: &Index, value: &str) -> Result<String> {
         let node = self.node(store.node);
         let count = node.shape.count();
-        let fours = self.lanes == 4 && count.factor.is_multiple_of(4);
+        let target = self.target(store)?;
+        let fours = self.lanes == 4 && self.comes_in_fours(store);
         self.spoiled |= index.spread && !fours;
+        let note = format!("%{} {} is written", store.node.0, node.shape);
+        let name = self.bind(target, word(node.element), fours, note)?;
         let at = match store.to {
             Destination::Output(_) => index.in_output(count),
-            _ => index.text.clone(),
+            Destination::Part { start, row, stride, .. } => {
+                let at =
+                    if count == Dim::fixed(row) { index.text.clone() } else { index.in_rows([row, stride]) };
+                format!("{at} + {}", self.bindings.shift(&name, start))
+            }
+            Destination::Place | Destination::Variable(_) => index.text.clone(),
         };
-        let note = format!("%{} {} is written", store.node.0, node.shape);
-        let name = self.bind(self.target(store)?, word(node.element), fours, note)?;
         Ok(self.write(&name, node.element, &at, value))
+    }
+
+    /// Whether what a store writes can be bound by fours.
+    fn comes_in_fours(&self, store: &Store) -> bool {
+        let sizes = match store.to {
+            Destination::Part { start, row, stride, .. } => vec![start, row, stride],
+            _ => vec![self.count_of(store.node).factor],
+        };
+        sizes.iter().all(|size| size.is_multiple_of(4))
     }
 
     /// What a store writes.
@@ -353,6 +368,10 @@ impl<'a> Emitter<'a> {
             Destination::Place => {
                 let Place { memory, offset } = self.place_of(store.node)?;
                 Resource::Range { memory, offset, start: 0, count }
+            }
+            Destination::Part { whole, start, .. } => {
+                let Place { memory, offset } = self.place_of(whole)?;
+                Resource::Range { memory, offset, start, count: self.count_of(whole) }
             }
             Destination::Variable(v) => {
                 Resource::Range { memory: Memory::Variable(v), offset: 0, start: 0, count }

@@ -100,7 +100,7 @@ fn finish(
 
 /// Whether a store may be the kernel's own: floats, to a place of their own or a variable.
 fn fits_result(emitter: &Emitter<'_>, store: &Store, count: Dim) -> bool {
-    !matches!(store.to, Destination::Output(_))
+    !matches!(store.to, Destination::Output(_) | Destination::Part { .. })
         && emitter.count_of(store.node) == count
         && emitter.node(store.node).element == Element::F32
 }

@@ -46,6 +46,12 @@ impl Index {
         self.start == 0 && self.text == "i"
     }
 
+    /// The same element where rows of `row` elements lie `stride` apart.
+    pub fn in_rows(&self, [row, stride]: [usize; 2]) -> String {
+        let i = &self.text;
+        format!("({i}) / {row}u * {stride}u + ({i}) % {row}u")
+    }
+
     /// The same element in an output of `count` elements, which has a row for each step or for each sample.
     pub fn in_output(&self, count: Dim) -> String {
         let first = if count.batch { "step.offset" } else { "step.row" };

@@ -25,7 +25,8 @@ impl Groups<'_> {
                 self.reads_same_rows(index, id, domain) && self.buffers(index, &[id]) <= self.most_bindings;
             let acyclic = leaves.iter().all(|leaf| match self.owner.get(leaf) {
                 Some(&other) if other != index => !self.depends(other, index),
-                _ => true,
+                Some(_) => true,
+                None => self.makers(*leaf).all(|maker| !self.depends(maker, index)),
             });
             (fits && acyclic).then_some((index, domain))
         })
