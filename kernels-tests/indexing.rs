@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, Tensor};
 /// What becomes of images `[B, 6, 8, 4]` and labels `[B, 3]`.
 type Build = fn(&mut Graph, NodeId, NodeId) -> Result<NodeId>;
 
-const CASES: [(&str, Build); 26] = [
+const CASES: [(&str, Build); 27] = [
     ("slice of rows", |g, x, _| g.slice(x, &[Along::new(1, 2, 3)])),
     ("slice of channels", |g, x, _| g.slice(x, &[Along::new(3, 1, 2)])),
     ("slice by fours", |g, x, _| g.slice(x, &[Along::new(2, 4, 4)])),
@@ -44,6 +44,11 @@ const CASES: [(&str, Build); 26] = [
         let turned = g.reverse(whole, 1)?;
         let twice = g.add(turned, turned)?;
         g.subtract(twice, whole)
+    }),
+    ("assembled of what is assembled", |g, x, _| {
+        let mut parts = multiples(g, x, |t| Along::new(1, t % 5, 2))?;
+        parts.push(g.concat(&parts, 1)?);
+        g.concat(&parts, 1)
     }),
     ("assembled of few and many channels", |g, x, _| {
         let parts = multiples(g, x, |t| Along::new(3, t % 4, 1 + t % (4 - t % 4)))?;
