@@ -215,8 +215,7 @@ fn products_on_a_gpu(graph: &Graph, step: &Step, device: &str) -> Result<Vec<f64
     let mut engine = pollster::block_on(gradus::gpu::Engine::new(&device.parse()?))?;
     engine.set_variables(&graph.variables)?;
     words(graph).try_for_each(|(id, words)| engine.write_variable(id, &numbers(words)))?;
-    let target = Target::Gpu { software: engine.is_software() };
-    let program = engine.load(schedule(graph, target, Options::default(), 1)?)?;
+    let program = engine.load(schedule(graph, engine.target(), Options::default(), 1)?)?;
     let binding = engine.bind(program, &[], 1)?;
     times(|| {
         pollster::block_on(engine.run(binding, std::slice::from_ref(step)))?;

@@ -100,14 +100,15 @@ fn weights(graph: &Graph) -> Vec<f32> {
 
 fn programs(graph: &Graph) -> Vec<(&'static str, Program)> {
     let apart = Options { reuse: false, ..FUSED };
+    let software = Target::Software { subgroups: false };
     let variants = [
-        ("register tiles", true, FUSED),
-        ("register tiles, no memory reused", true, apart),
-        ("register tiles, no passes", true, PLAIN),
-        ("workgroup tiles", false, FUSED),
+        ("register tiles", software, FUSED),
+        ("register tiles, no memory reused", software, apart),
+        ("register tiles, no passes", software, PLAIN),
+        ("workgroup tiles", Target::Gpu, FUSED),
     ];
-    let program = |software, options| schedule(graph, Target::Gpu { software }, options, 4).unwrap();
-    variants.map(|(what, software, options)| (what, program(software, options))).into()
+    let program = |target, options| schedule(graph, target, options, 4).unwrap();
+    variants.map(|(what, target, options)| (what, program(target, options))).into()
 }
 
 /// Three steps, the last batch smaller: outputs, losses and weights, for both kinds of tile.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use wgpu::util::DeviceExt as _;
 
 use super::kernels::Specialised;
+use crate::schedule::Tile;
 
 /// Words between two buffers, at least; what follows a buffer up to the next offset holds them too.
 const GAP: usize = 64;
@@ -19,6 +20,8 @@ pub struct Gpu {
     queue: wgpu::Queue,
     /// The adapter's own name, and its driver's.
     pub name: String,
+    /// Whether it has subgroups of eight threads.
+    subgroups: bool,
 }
 
 /// One dispatch: each storage binding, and which buffer it sees.
@@ -64,14 +67,22 @@ async fn open() -> Option<Gpu> {
         wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
     let instance = wgpu::Instance::new(descriptor);
     let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.ok()?;
-    let wanted = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+    let required_features = adapter.features() & wgpu::Features::SUBGROUP;
+    let wanted =
+        wgpu::DeviceDescriptor { required_features, required_limits: adapter.limits(), ..Default::default() };
     let (device, queue) = adapter.request_device(&wanted).await.expect("the adapter has a device");
     let info = adapter.get_info();
     let name = format!("{} ({:?}, {})", info.name, info.backend, info.driver_info);
-    Some(Gpu { device, queue, name })
+    let has_subgroups = [info.subgroup_min_size, info.subgroup_max_size] == [8; 2];
+    Some(Gpu { subgroups: has_subgroups && !required_features.is_empty(), device, queue, name })
 }
 
 impl Gpu {
+    /// Whether it can run kernels of this tile.
+    pub fn takes(&self, tile: Tile) -> bool {
+        self.subgroups || !matches!(tile, Tile::Subgroup { .. })
+    }
+
     /// Runs the launches in order over `buffers`, and returns what the buffers hold afterwards.
     pub fn run(&self, launches: &[Launch<'_>], step: Step, buffers: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let arena = Arena::new(self, buffers);

@@ -265,7 +265,7 @@ fn steps_of_a_recurrence_share_their_text() {
             state = graph.unary(Unary::Tanh, sum);
         }
         graph.output("state", state).unwrap();
-        let program = schedule(&graph, Target::Gpu { software: true }, FUSED, 2).unwrap();
+        let program = schedule(&graph, Target::Software { subgroups: false }, FUSED, 2).unwrap();
         let shaders = crate::gpu::lower(&program).unwrap();
         let texts: std::collections::BTreeSet<_> =
             shaders.iter().map(|s| crate::gpu::without_comments(&s.wgsl)).collect();
@@ -331,7 +331,7 @@ fn many_parts_are_assembled_without_a_copy() {
         let product = graph.matmul(rows, weights, false, false).unwrap();
         let product = graph.reshape(product, &Shape::batched(&[parts, 8])).unwrap();
         graph.output("y", product).unwrap();
-        schedule(&graph, Target::Gpu { software: false }, FUSED, 2).unwrap()
+        schedule(&graph, Target::Gpu, FUSED, 2).unwrap()
     };
     let (few, many) = (program(6), program(9));
     assert_eq!(many.kernels.len(), few.kernels.len() + 3 - 1, "{}", many.graph);

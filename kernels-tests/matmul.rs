@@ -12,6 +12,8 @@ const LARGE: Tile = Tile::Workgroup { rows: 128, columns: 128, depth: 8 };
 // Larger ones differ in nothing but the time that a driver takes to compile them.
 const REGISTERS: Tile = Tile::Registers { rows: 4, columns: 8 };
 const NARROW: Tile = Tile::Registers { rows: 8, columns: 4 };
+const SUBGROUPS: Tile = Tile::Subgroup { rows: 16, columns: 16 };
+const WIDE: Tile = Tile::Subgroup { rows: 8, columns: 32 };
 
 fn spec(m: usize, n: usize, k: usize, tile: Tile) -> MatMulSpec {
     MatMulSpec {
@@ -84,8 +86,10 @@ fn sizes() {
     let Some(gpu) = gpu() else { return };
     let pairs = [(1, 1), (7, 3), (16, 17), (33, 64), (6, 129), (64, 31), (41, 55)];
     for (i, &(n, k)) in pairs.iter().enumerate() {
-        for (j, tile) in [SMALL, MIDDLE, TALL, LARGE, REGISTERS, NARROW].into_iter().enumerate() {
-            for m in [1, 15, 63, 129].into_iter().skip((i + j) % 2).step_by(2) {
+        for (j, tile) in
+            [SMALL, MIDDLE, TALL, LARGE, REGISTERS, NARROW, SUBGROUPS, WIDE].into_iter().enumerate()
+        {
+            for m in [1, 15, 63, 129].into_iter().filter(|_| gpu.takes(tile)).skip((i + j) % 2).step_by(2) {
                 check(gpu, &spec(1, n, k, tile), m);
             }
         }
@@ -95,7 +99,7 @@ fn sizes() {
 #[test]
 fn transposes_and_stacks() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, TALL, LARGE, REGISTERS] {
+    for tile in [SMALL, TALL, LARGE, REGISTERS, SUBGROUPS].into_iter().filter(|&t| gpu.takes(t)) {
         for (transpose_a, transpose_b) in [(false, true), (true, false), (true, true)] {
             for (m, n, k) in [(17, 9, 13), (64, 36, 20)] {
                 check(gpu, &MatMulSpec { transpose_a, transpose_b, ..spec(m, n, k, tile) }, 2);
@@ -110,7 +114,7 @@ fn transposes_and_stacks() {
 #[test]
 fn batched_inner_size() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, MIDDLE, TALL, REGISTERS] {
+    for tile in [SMALL, MIDDLE, TALL, REGISTERS, WIDE].into_iter().filter(|&t| gpu.takes(t)) {
         let weights = MatMulSpec {
             m: 65.into(),
             k: Dim::batch(1),
@@ -129,9 +133,11 @@ fn batched_inner_size() {
 fn long_sums_of_constants() {
     let Some(gpu) = gpu() else { return };
     let k = 28_800;
-    // The last one is the tile that training uses: its inner loops must be unrolled, because lavapipe ends all
+    // The last two are tiles that training uses: their inner loops must be unrolled, because lavapipe ends all
     // loops of a thread after 65,535 rounds together, without a word.
-    for tile in [SMALL, TALL, LARGE, REGISTERS, Tile::Registers { rows: 16, columns: 8 }] {
+    let trained = [Tile::Registers { rows: 16, columns: 8 }, Tile::Subgroup { rows: 32, columns: 32 }];
+    let all = [SMALL, TALL, LARGE, REGISTERS].into_iter().chain(trained);
+    for tile in all.filter(|&t| gpu.takes(t)) {
         for splits in [1, 7] {
             let spec = MatMulSpec { splits, ..spec(1, 6, k, tile) };
             let (a, b) = (vec![0.1; 2 * k], vec![0.7; 6 * k]);
@@ -168,8 +174,9 @@ fn hooks() {
             Sum { value: 2.0 * s.value + bias, magnitude: 2.0 * s.magnitude + bias.abs() }
         })
         .collect();
-    let kernels =
-        [SMALL, REGISTERS].map(|tile| matmul(&MatMulSpec { hooks: hooks(), tile, ..plain.clone() }));
+    let tiles = [SMALL, REGISTERS, SUBGROUPS].into_iter().filter(|&tile| gpu.takes(tile));
+    let kernels: Vec<Specialised> =
+        tiles.map(|tile| matmul(&MatMulSpec { hooks: hooks(), tile, ..plain.clone() })).collect();
     let naive = matmul_naive(&MatMulSpec { hooks: hooks(), ..plain });
     for kernel in kernels.iter().chain([&naive]) {
         check_hooks(gpu, kernel, [&a, &b, &bias], [&sums, &outputs]);
@@ -194,7 +201,7 @@ fn check_hooks(
 #[test]
 fn nan_stays_in_its_row() {
     let Some(gpu) = gpu() else { return };
-    for tile in [SMALL, MIDDLE, TALL, LARGE, REGISTERS] {
+    for tile in [SMALL, MIDDLE, TALL, LARGE, REGISTERS, WIDE].into_iter().filter(|&t| gpu.takes(t)) {
         let spec = spec(1, 5, 7, tile);
         let (mut a, b) = (random(9 * 7, 6), random(7 * 5, 7));
         a[8 * 7 + 6] = f32::NAN;

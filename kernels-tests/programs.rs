@@ -48,7 +48,7 @@ pub fn shared() -> Option<&'static Mutex<Engine>> {
 
 /// The program of `graph` for the GPU.
 pub fn program(graph: &Graph, options: Options, max_batch: usize) -> Program {
-    schedule(graph, Target::Gpu { software: true }, options, max_batch).unwrap()
+    schedule(graph, Target::Software { subgroups: false }, options, max_batch).unwrap()
 }
 
 /// Steps over consecutive batches of the sizes `batches`, all with the scalars `scalars`.

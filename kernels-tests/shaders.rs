@@ -16,7 +16,8 @@ use crate::tensor::Dim;
 pub fn validate(name: &str, wgsl: &str) -> (naga::Module, ModuleInfo) {
     let module =
         naga::front::wgsl::parse_str(wgsl).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(wgsl)));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let subgroups = if wgsl.contains("subgroup") { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), subgroups)
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(wgsl)));
     (module, info)
@@ -105,6 +106,8 @@ fn every_kernel() -> Vec<Specialised> {
         Tile::Workgroup { rows: 32, columns: 32, depth: 16 },
         Tile::Registers { rows: 16, columns: 8 },
     ];
+    let subgroups = [[8, 16], [32, 32], [48, 32]].map(|[rows, columns]| Tile::Subgroup { rows, columns });
+    kernels.extend(subgroups.map(|tile| matmul(&product(1023, false, false, tile))));
     for tile in tiles {
         // The rule takes the largest for sums of one block alone.
         let largest = tile == tiles[0];

@@ -52,6 +52,7 @@ const COLUMNS4: u32 = COLUMNS / 4u;
 const SHARED_TOTALS: bool = ROWS * COLUMNS <= 128u;
 var<workgroup> totals: array<vec4<f32>, u32(SHARED_TOTALS) * ROWS * COLUMNS4 * THREADS + u32(!SHARED_TOTALS)>;
 
+// begin loads
 // Where this group's matrices start in a stack of them.
 var<private> base_a: u32;
 var<private> base_b: u32;
@@ -131,6 +132,7 @@ fn store(m: u32, n: u32, values: vec4<f32>) {
     store_element(m, n + 2u, values.z);
     store_element(m, n + 3u, values.w);
 }
+// end loads
 
 // Element n of rows k .. k + 3 of B in each column's place: four rows of four elements.
 fn gather4_b(n: u32, k: u32, end: u32) -> mat4x4<f32> {

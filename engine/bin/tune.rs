@@ -119,6 +119,7 @@ fn usual() -> Result<Vec<Contraction>> {
 fn shown(Division { tile, splits }: Division) -> String {
     let tile = match tile {
         Tile::Registers { rows, columns } => format!("{rows}x{columns} a thread"),
+        Tile::Subgroup { rows, columns } => format!("{rows}x{columns} a subgroup"),
         Tile::Workgroup { rows, columns, depth } => format!("{rows}x{columns}x{depth} a workgroup"),
     };
     if splits > 1 { format!("{tile} in {splits} parts") } else { tile }

@@ -1,6 +1,7 @@
 //! Which GPU is used: what the machine has, what was asked for, and what to do if nothing fits.
 
 use crate::error::{Error, Result};
+use crate::schedule::LANES;
 
 /// The environment variable that names the device.
 pub const VARIABLE: &str = "GRADUS_DEVICE";
@@ -91,6 +92,13 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     let name = info.name.to_lowercase();
     let known = ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "basic render driver"];
     info.device_type == wgpu::DeviceType::Cpu || known.iter().any(|part| name.contains(part))
+}
+
+/// Whether all its subgroups have as many threads as kernels count on.
+pub fn has_subgroups(adapter: &wgpu::Adapter) -> bool {
+    let info = adapter.get_info();
+    let alike = [info.subgroup_min_size, info.subgroup_max_size].iter().all(|&size| size as usize == LANES);
+    alike && adapter.features().contains(wgpu::Features::SUBGROUP)
 }
 
 /// `Vulkan, llvmpipe (LLVM 15.0.6, 256 bits), software adapter`.

@@ -10,7 +10,7 @@ use super::region::{Epilogue, epilogue, filters_and_bias};
 use super::shader::{Grid, Resource, Shader};
 use crate::error::{Error, Result};
 use crate::graph::{NodeId, Op, Window};
-use crate::schedule::{Kernel, Memory, Program, Tile, Work};
+use crate::schedule::{Kernel, LANES, Memory, Program, Target, Tile, Work};
 use crate::tensor::Dim;
 
 /// The one or two shaders of a kernel around an anchor.
@@ -19,6 +19,9 @@ pub fn shaders(program: &Program, kernel: &Kernel) -> Result<Vec<Shader>> {
     let operands: Vec<Resource> =
         program.graph.node(node).inputs.iter().map(|&n| operand(program, n)).collect::<Result<_>>()?;
     let join = Join { program, kernel, node, operands };
+    if let Some(Tile::Subgroup { .. }) = kernel.work.division().map(|division| division.tile) {
+        check_subgroups(program, kernel)?;
+    }
     match kernel.work {
         Work::MatMul { tile, splits, .. } => join.matmul(tile, splits),
         Work::Conv { tile, .. } => join.conv(tile),
@@ -32,6 +35,17 @@ pub fn shaders(program: &Program, kernel: &Kernel) -> Result<Vec<Shader>> {
 fn unknown(kernel: &Kernel) -> Error {
     let problem = format!("kernel {} has no anchor that is known here", kernel.name);
     Error::device("gpu", problem, "report it as a bug of the schedule")
+}
+
+/// Fails unless a tile of subgroups is a product's, on an adapter that has them.
+fn check_subgroups(program: &Program, kernel: &Kernel) -> Result<()> {
+    let product = matches!(kernel.work, Work::MatMul { .. });
+    if product && program.target == (Target::Software { subgroups: true }) {
+        return Ok(());
+    }
+    let problem = format!("kernel {} is to run in subgroups of {LANES} threads", kernel.name);
+    let remedy = "give such tiles to products alone, on software adapters that have these";
+    Err(Error::device("gpu", problem, remedy))
 }
 
 /// Where an operand lies.

@@ -8,7 +8,8 @@ use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
 
 /// What is used of an adapter where it has it.
-const WANTED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE);
+const WANTED: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE).union(wgpu::Features::SUBGROUP);
 
 /// What the executor did so far, for `explain` and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,6 +47,8 @@ pub struct Device {
     pub limits: wgpu::Limits,
     /// Bytes of the adapter's own memory, where the driver tells.
     pub memory: Option<u64>,
+    /// Whether all subgroups have [`LANES`](crate::schedule::LANES) threads, which can tell each other values.
+    pub subgroups: bool,
     /// What the driver has compiled before, where that is kept.
     pub cache: Option<PipelineCache>,
     counters: Mutex<Counters>,
@@ -85,12 +88,14 @@ impl Device {
         listen(&device, &failure, &exhausted);
         let memory = super::room::memory(adapter);
         let cache = PipelineCache::open(&device, &info);
+        let subgroups = adapter::has_subgroups(adapter);
         Ok(Self {
             device,
             queue,
             info,
             limits,
             memory,
+            subgroups,
             cache,
             counters: Mutex::default(),
             failure,

@@ -13,7 +13,7 @@ use super::room;
 use crate::cancellation::CancellationToken;
 use crate::error::{Error, Result};
 use crate::graph::{SEGMENT, Variable, VariableId};
-use crate::schedule::{BindingId, Program, ProgramId, Step, into_free_slot};
+use crate::schedule::{BindingId, Program, ProgramId, Step, Target, into_free_slot};
 use crate::stream::{InMemory, ReadAhead, Volume};
 use crate::tensor::Tensor;
 
@@ -68,6 +68,14 @@ impl Engine {
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         adapter::is_software(&self.device.info)
+    }
+
+    /// What programs are scheduled for.
+    pub fn target(&self) -> Target {
+        match self.is_software() {
+            true => Target::Software { subgroups: self.device.subgroups },
+            false => Target::Gpu,
+        }
     }
 
     /// What has been done so far.

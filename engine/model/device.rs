@@ -116,7 +116,7 @@ impl Device {
             },
             _ => Ok(Opened::gpu(gpu::Engine::new(&self.choice).await?, "as asked for")),
         }?;
-        if let (Some(tuning), Target::Gpu { .. }) = (&self.tuning, opened.engine.target()) {
+        if let Some(tuning) = self.tuning.as_ref().filter(|_| opened.engine.target() != Target::Cpu) {
             let adapter = opened.engine.adapter();
             if tuning.adapter != adapter {
                 let problem = format!("the tuning was measured on {}", tuning.adapter);
@@ -249,7 +249,7 @@ impl Engine {
         match self {
             #[cfg(feature = "cpu")]
             Self::Cpu(_) => Target::Cpu,
-            Self::Gpu(engine) => Target::Gpu { software: engine.is_software() },
+            Self::Gpu(engine) => engine.target(),
         }
     }
 

@@ -310,7 +310,7 @@ fn dispatches(optimizer: Box<dyn Optimizer>, target: Target) -> Result<(usize, u
 fn an_optimizer_is_one_kernel() -> Result<()> {
     for name in ["sgd", "adam", "adamw", "adamax", "nadam", "rmsprop", "adagrad", "adadelta", "ftrl", "lion"]
     {
-        for target in [Target::Cpu, Target::Gpu { software: false }] {
+        for target in [Target::Cpu, Target::Gpu] {
             assert_eq!(dispatches(name.try_into()?, target)?.1, 1, "{name} {target:?}");
         }
     }
@@ -326,7 +326,7 @@ fn a_time_step_takes_few_dispatches() -> Result<()> {
         let mut model = Sequential::new().add(LSTM::new(128)).add(Dense::new(10));
         model.compile("adam", "mean_squared_error", &[])?;
         let graph = model.graph(Purpose::Training, &x)?;
-        Ok(schedule(&graph, Target::Gpu { software: false }, Default::default(), 32)?.dispatches())
+        Ok(schedule(&graph, Target::Gpu, Default::default(), 32)?.dispatches())
     };
     let (short, long) = (count(12)?, count(36)?);
     assert!(long - short <= 24 * (3 + 3), "{short} dispatches for 12 steps, {long} for 36");
@@ -336,7 +336,7 @@ fn a_time_step_takes_few_dispatches() -> Result<()> {
 /// Lengths add two dispatches, of single weights and of all together: sums of segments, and sums of those.
 #[test]
 fn lengths_add_two_dispatches() -> Result<()> {
-    let gpu = Target::Gpu { software: false };
+    let gpu = Target::Gpu;
     let (plain, updates) = dispatches(Adam::new(0.01).into(), gpu)?;
     assert_eq!(updates, 1);
     let optimizers: [(&str, Box<dyn Optimizer>, usize); 6] = [

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::graph::random::{Key, uniform};
 use crate::graph::{Graph, SEGMENT, VariableId};
 use crate::schedule::{
-    Contraction, Division, Options, Program, REGISTER_TILES, Step, Target, Tile, Tuning, WORKGROUP_TILES,
-    schedule, schedule_tuned,
+    Contraction, Division, Options, Program, REGISTER_TILES, SUBGROUP_TILES, Step, Target, Tile, Tuning,
+    WORKGROUP_TILES, schedule, schedule_tuned,
 };
 
 /// What the search found for one contraction.
@@ -65,13 +65,13 @@ impl Device {
         mut report: impl FnMut(&Tuned),
     ) -> Result<Tuning> {
         let mut opened = self.open().await?;
-        let Target::Gpu { software } = opened.engine.target() else {
+        if opened.engine.target() == Target::Cpu {
             let expected = "a GPU: the CPU's kernels have no tiles to choose from";
             return Err(Error::argument("tune", "device", opened.describe(), expected));
-        };
+        }
         let mut tuning = Tuning { adapter: opened.engine.adapter(), ..Tuning::default() };
         for contraction in contractions {
-            let mut search = Search::new(&mut opened.engine, contraction, software)?;
+            let mut search = Search::new(&mut opened.engine, contraction)?;
             let tuned = search.run().await?;
             report(&tuned);
             if tuned.share() < WORTH {
@@ -86,21 +86,20 @@ impl Device {
 struct Search<'a> {
     engine: &'a mut Engine,
     contraction: &'a Contraction,
-    software: bool,
     graph: Graph,
     /// The result on the CPU, and how far each element may be from it.
     expected: Vec<(f32, f64)>,
 }
 
 impl<'a> Search<'a> {
-    fn new(engine: &'a mut Engine, contraction: &'a Contraction, software: bool) -> Result<Self> {
+    fn new(engine: &'a mut Engine, contraction: &'a Contraction) -> Result<Self> {
         let graph = contraction.graph()?;
         engine.set_variables(&graph.variables)?;
         for i in 0..2 {
             engine.write_variable(VariableId(i), &operand(&graph, i))?;
         }
         let expected = expected(&graph, contraction.terms())?;
-        Ok(Self { engine, contraction, software, graph, expected })
+        Ok(Self { engine, contraction, graph, expected })
     }
 
     async fn run(&mut self) -> Result<Tuned> {
@@ -133,9 +132,12 @@ impl<'a> Search<'a> {
 
     fn divisions(&self, rule: Division) -> Vec<Division> {
         let mut tiles: Vec<Tile> = WORKGROUP_TILES.to_vec();
-        if self.software {
+        if let Target::Software { subgroups } = self.engine.target() {
             // To a program on the CPU, workgroup memory is only slower memory: one such tile shows it.
             tiles = REGISTER_TILES.iter().chain(&WORKGROUP_TILES[1..2]).copied().collect();
+            if subgroups && self.contraction.is_product() {
+                tiles.extend(SUBGROUP_TILES);
+            }
         }
         let most = self.contraction.terms().div_ceil(LEAST_TERMS);
         let mut splits: Vec<usize> = SPLITS.into_iter().chain([rule.splits]).collect();
@@ -221,7 +223,7 @@ mod tests {
         let device = Device::gpu();
         let Ok(mut opened) = pollster::block_on(device.open()) else { return Ok(()) };
         let contraction = Contraction::matmul(33, 40, 17);
-        let mut search = Search::new(&mut opened.engine, &contraction, true)?;
+        let mut search = Search::new(&mut opened.engine, &contraction)?;
         let target = search.engine.target();
         let program = schedule(&search.graph, target, Options::default(), 1)?;
         assert!(pollster::block_on(search.seconds(program.clone(), f64::INFINITY))?.is_some());

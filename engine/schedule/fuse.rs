@@ -63,7 +63,7 @@ pub(super) struct Groups<'a> {
 fn most_bindings(target: Target) -> usize {
     match target {
         Target::Cpu => 24,
-        Target::Gpu { .. } => 8,
+        Target::Gpu | Target::Software { .. } => 8,
     }
 }
 

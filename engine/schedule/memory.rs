@@ -151,7 +151,7 @@ impl<'a> Plan<'a> {
         for (time, kernel) in kernels.iter().enumerate() {
             // A kernel on the CPU writes its anchor before the region reads; rows are read several times.
             let alone = matches!(kernel.work, Work::Elementwise { .. });
-            let on_gpu = matches!(target, Target::Gpu { .. }) && kernel.work.anchor().is_some();
+            let on_gpu = target != Target::Cpu && kernel.work.anchor().is_some();
             if !alone && !on_gpu {
                 continue;
             }

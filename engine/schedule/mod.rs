@@ -16,11 +16,11 @@ pub use explain::Cost;
 pub(crate) use memory::ALIGNMENT;
 pub(crate) use program::into_free_slot;
 pub use program::{
-    BindingId, Destination, Kernel, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step, Store,
-    Target, Tile, Work,
+    BindingId, Destination, Kernel, LANES, Memory, Options, Place, Program, ProgramId, Region, Scratch, Step,
+    Store, Target, Tile, Work,
 };
 pub(crate) use simplify::simplify;
-pub use tuning::{Contraction, Division, REGISTER_TILES, Tuning, WORKGROUP_TILES};
+pub use tuning::{Contraction, Division, REGISTER_TILES, SUBGROUP_TILES, Tuning, WORKGROUP_TILES};
 
 use std::collections::HashMap;
 

@@ -11,11 +11,23 @@ pub enum Target {
     /// Host threads.
     Cpu,
     /// A GPU through wgpu.
-    Gpu {
-        /// Whether the adapter is a program on the CPU, which gains nothing from workgroup memory.
-        software: bool,
+    Gpu,
+    /// An adapter that is a program on the CPU, which gains nothing from workgroup memory.
+    Software {
+        /// Whether its subgroups have [`LANES`] threads, which can tell each other values.
+        subgroups: bool,
     },
 }
+
+impl Target {
+    /// Whether it is an adapter that is a program on the CPU.
+    pub fn is_software(self) -> bool {
+        matches!(self, Self::Software { .. })
+    }
+}
+
+/// Threads of a subgroup that kernels for software adapters count on: numbers of a vector in the CPU.
+pub const LANES: usize = 8;
 
 /// Which passes run. Results with a pass off agree with those with it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +234,13 @@ pub enum Tile {
         /// Rows a thread.
         rows: usize,
         /// Columns a thread.
+        columns: usize,
+    },
+    /// Tiles of `rows` by `columns` results a subgroup of [`LANES`] threads, which share what they load; products alone.
+    Subgroup {
+        /// Rows a subgroup.
+        rows: usize,
+        /// Columns a subgroup.
         columns: usize,
     },
     /// Tiles of `rows` by `columns` results a workgroup, `depth` terms at a time in workgroup memory.

@@ -103,7 +103,7 @@ fn recurrent_step() -> Result<Graph> {
 
 #[test]
 fn signs_is_few_kernels() -> Result<()> {
-    for target in [Target::Cpu, Target::Gpu { software: true }, Target::Gpu { software: false }] {
+    for target in [Target::Cpu, Target::Software { subgroups: false }, Target::Gpu] {
         let program = schedule(&signs_step()?, target, Options::default(), 32)?;
         assert!(program.dispatches() <= 24, "{}", program.explain());
         let bound = program.liveness_words as f64 * 1.15;
@@ -179,7 +179,7 @@ fn check_plan(program: &Program) {
 
 #[test]
 fn no_value_is_overwritten_while_it_is_needed() -> Result<()> {
-    for target in [Target::Cpu, Target::Gpu { software: true }, Target::Gpu { software: false }] {
+    for target in [Target::Cpu, Target::Software { subgroups: false }, Target::Gpu] {
         for options in all_options() {
             check_plan(&schedule(&signs_step()?, target, options, 2)?);
             check_plan(&schedule(&recurrent_step()?, target, options, 2)?);
@@ -229,7 +229,7 @@ fn one_kernel_updates_weights_and_slots() -> Result<()> {
     let new = g.add(old, after)?;
     g.assign(velocity, after)?;
     g.assign(weights, new)?;
-    let program = schedule(&g, Target::Gpu { software: false }, Options::default(), 1)?;
+    let program = schedule(&g, Target::Gpu, Options::default(), 1)?;
     let update = program.kernels.last().expect("there are kernels");
     let targets: Vec<_> = update.region.stores.iter().map(|s| s.to).collect();
     assert_eq!(targets, [Destination::Variable(velocity), Destination::Variable(weights)]);
@@ -239,7 +239,7 @@ fn one_kernel_updates_weights_and_slots() -> Result<()> {
 
 #[test]
 fn explain_names_every_kernel() -> Result<()> {
-    let program = schedule(&signs_step()?, Target::Gpu { software: false }, Options::default(), 32)?;
+    let program = schedule(&signs_step()?, Target::Gpu, Options::default(), 32)?;
     let text = program.explain();
     for kernel in &program.kernels {
         assert!(text.contains(&kernel.name) && text.contains(&kernel.reason), "{}\n{text}", kernel.name);
@@ -285,8 +285,7 @@ fn no_kernel_binds_more_than_webgpu_promises() -> Result<()> {
     let packed = g.pack(weights, &gradients)?;
     g.assign(weights, packed)?;
     for fuse in [false, true] {
-        let program =
-            schedule(&g, Target::Gpu { software: false }, Options { fuse, ..Options::default() }, 1)?;
+        let program = schedule(&g, Target::Gpu, Options { fuse, ..Options::default() }, 1)?;
         assert!(most_bindings(&program) <= 8, "{}", program.explain());
         check_plan(&program);
     }
@@ -297,8 +296,7 @@ fn no_kernel_binds_more_than_webgpu_promises() -> Result<()> {
 #[test]
 fn long_sums_take_a_smaller_tile() -> Result<()> {
     let chosen = |contraction: Contraction| -> Result<(Tile, String)> {
-        let program =
-            schedule(&contraction.graph()?, Target::Gpu { software: false }, Options::default(), 1)?;
+        let program = schedule(&contraction.graph()?, Target::Gpu, Options::default(), 1)?;
         let kernel = program.kernels.iter().find_map(|k| Some((k.work.division()?.tile, k.reason.clone())));
         Ok(kernel.expect("a contraction has a kernel"))
     };

@@ -84,6 +84,7 @@ impl Division {
     fn to_json(self) -> Value {
         let mut fields = match self.tile {
             Tile::Registers { rows, columns } => json!({ "registers": [rows, columns] }),
+            Tile::Subgroup { rows, columns } => json!({ "subgroup": [rows, columns] }),
             Tile::Workgroup { rows, columns, depth } => json!({ "workgroup": [rows, columns, depth] }),
         };
         if self.splits > 1 {
@@ -98,19 +99,26 @@ impl Division {
             let sizes = value.get(name)?.as_array()?.iter().map(|n| n.as_u64().filter(|&n| n <= LARGEST));
             sizes.map(|n| n.map(|n| n as usize)).collect::<Option<Vec<usize>>>()
         };
-        let tile = match (sizes("registers").as_deref(), sizes("workgroup").as_deref()) {
-            (Some(&[rows, columns]), None) => Tile::Registers { rows, columns },
-            (None, Some(&[rows, columns, depth])) => Tile::Workgroup { rows, columns, depth },
+        let [registers, subgroup, workgroup] = ["registers", "subgroup", "workgroup"].map(sizes);
+        let tile = match (registers.as_deref(), subgroup.as_deref(), workgroup.as_deref()) {
+            (Some(&[rows, columns]), None, None) => Tile::Registers { rows, columns },
+            (None, Some(&[rows, columns]), None) => Tile::Subgroup { rows, columns },
+            (None, None, Some(&[rows, columns, depth])) => Tile::Workgroup { rows, columns, depth },
             _ => return None,
         };
         let splits = value.get("splits").map_or(Some(1), Value::as_u64)? as usize;
-        let known = REGISTER_TILES.contains(&tile) || WORKGROUP_TILES.contains(&tile);
+        let known = [&REGISTER_TILES[..], &SUBGROUP_TILES, &WORKGROUP_TILES];
+        let known = known.iter().any(|tiles| tiles.contains(&tile));
         (known && (1..=256).contains(&splits)).then_some(Self { tile, splits })
     }
 }
 
 const fn registers(rows: usize, columns: usize) -> Tile {
     Tile::Registers { rows, columns }
+}
+
+const fn subgroup(rows: usize, columns: usize) -> Tile {
+    Tile::Subgroup { rows, columns }
 }
 
 const fn workgroup(rows: usize, columns: usize, depth: usize) -> Tile {
@@ -131,6 +139,19 @@ pub const REGISTER_TILES: [Tile; 12] = [
     registers(16, 16),
     registers(24, 8),
     registers(24, 16),
+];
+
+/// Those that it goes through for products besides, where subgroups have [`LANES`](super::LANES) threads.
+pub const SUBGROUP_TILES: [Tile; 9] = [
+    subgroup(8, 16),
+    subgroup(8, 32),
+    subgroup(16, 16),
+    subgroup(16, 32),
+    subgroup(24, 16),
+    subgroup(32, 16),
+    subgroup(32, 32),
+    subgroup(48, 32),
+    subgroup(64, 16),
 ];
 
 /// The tiles of real GPUs, the smallest first: the rule chooses among them, and a search goes through them.
@@ -217,7 +238,12 @@ impl Contraction {
 
     /// Whether its sums can be split into partial sums.
     pub fn splits(&self) -> bool {
-        matches!(self.op, Op::MatMul { .. } | Op::ConvFilterGradient(_))
+        self.is_product() || matches!(self.op, Op::ConvFilterGradient(_))
+    }
+
+    /// Whether it is a product of matrices.
+    pub fn is_product(&self) -> bool {
+        matches!(self.op, Op::MatMul { .. })
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) struct ConvSpec {
 pub(crate) fn conv(spec: &ConvSpec) -> Specialised {
     match spec.tile {
         Tile::Workgroup { .. } => tiled(spec),
+        Tile::Subgroup { .. } => unreachable!("checked where programs become shaders"),
         Tile::Registers { rows, columns } => match spec.pass {
             ConvPass::FilterGradient { bias } => filter_register(spec, bias, columns * 2),
             _ => register(spec, rows, columns),

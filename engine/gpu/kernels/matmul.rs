@@ -4,17 +4,21 @@
 use super::one_a_thread;
 use super::source::{Hooks, Source};
 use super::{Division, Specialised};
-use crate::schedule::{BLOCK, Tile};
+use crate::schedule::{BLOCK, LANES, Tile};
 use crate::tensor::Dim;
 
 const TILED: &str = include_str!("../../../shaders/matmul_tiled.wgsl");
 const OPERANDS: &str = include_str!("../../../shaders/matmul_operands.wgsl");
 const REGISTER: &str = include_str!("../../../shaders/matmul_register.wgsl");
+const SUBGROUP: &str = include_str!("../../../shaders/matmul_subgroup.wgsl");
 #[cfg(test)]
 const NAIVE: &str = include_str!("../../../shaders/matmul_naive.wgsl");
 
 /// Threads of a workgroup of the kernel that keeps its tiles in registers.
 pub(super) const REGISTER_THREADS: usize = 32;
+
+/// Subgroups of a workgroup of the kernel that shares what it loads in subgroups.
+const SUBGROUPS: usize = 2;
 
 /// `stack` products C = A·B of `[m, k]` with `[k, n]`.
 ///
@@ -86,6 +90,15 @@ pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
         Tile::Registers { rows, columns } => {
             (Source::new(REGISTER).number("ROWS", rows).number("COLUMNS", columns), 4)
         }
+        Tile::Subgroup { rows, columns } => {
+            let source = Source::new(SUBGROUP)
+                .section("loads", REGISTER)
+                .number("ROWS", rows / LANES)
+                .number("COLUMNS", columns)
+                .repeated("multiply", columns / 4)
+                .repeated("settle", columns / 4);
+            (source, 4)
+        }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
             let source = Source::new(TILED)
@@ -145,6 +158,10 @@ pub(super) fn finish(name: &str, source: Source, spec: &MatMulSpec) -> Specialis
         Tile::Registers { rows, columns } => {
             let name = format!("registers_{rows}x{columns}");
             (name, (rows, columns), [REGISTER_THREADS, 1], REGISTER_THREADS)
+        }
+        Tile::Subgroup { rows, columns } => {
+            let name = format!("subgroups_{rows}x{columns}");
+            (name, (rows, columns), [SUBGROUPS * LANES, 1], SUBGROUPS)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);

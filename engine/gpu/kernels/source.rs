@@ -95,6 +95,15 @@ impl Source {
         self
     }
 
+    /// The first line between the marks `// begin NAME` and `// end NAME` for each number below `count` in the place of 0.
+    pub(super) fn repeated(mut self, name: &str, count: usize) -> Self {
+        let lines = self.find(&format!("// begin {name}")) + 1..self.find(&format!("// end {name}"));
+        let first = self.lines[lines.start].clone();
+        let numbered = (0..count).map(|i| first.replacen("0u", &format!("{i}u"), 1));
+        self.lines.splice(lines, numbered);
+        self
+    }
+
     pub(super) fn text(self) -> String {
         self.lines.join("\n") + "\n"
     }

@@ -7,7 +7,7 @@ use super::{entry, indented};
 use crate::error::Result;
 use crate::gpu::shader::{Grid, Shader};
 use crate::graph::{NodeId, Op, Reduction};
-use crate::schedule::{Kernel, Program, Store, Target};
+use crate::schedule::{Kernel, Program, Store};
 use crate::tensor::{Dim, Shape};
 
 /// The most terms that one running sum takes.
@@ -32,7 +32,7 @@ struct Plan {
 impl Plan {
     fn new(program: &Program, rows: Dim, columns: Dim) -> Self {
         let (most_rows, most_columns) = (rows.at(program.max_batch), columns.at(program.max_batch));
-        let software = program.target == Target::Gpu { software: true };
+        let software = program.target.is_software();
         let alone = most_columns <= 64 || most_rows >= if software { 256 } else { MANY_ROWS };
         let workgroup = if alone || most_columns <= 256 { 64 } else { 256 };
         let lanes = if alone { 1 } else { workgroup };
