@@ -24,6 +24,9 @@ const LARGE_OPERAND: usize = 32_768;
 /// Rows that fill tiles of 48 though a part of the last is left empty.
 const MANY_ROWS: usize = 512;
 
+/// Terms from which on a product takes longer to add than to store.
+const LONG_SUM: usize = 128;
+
 /// The most terms that one thread of a software adapter adds: lavapipe ends the loops of a thread after 65,535
 /// rounds together, without a word.
 const LONGEST_LOOP: usize = 32_768;
@@ -191,7 +194,9 @@ impl Rule<'_> {
         }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
-            Target::Software { subgroups: true } if self.is_product() => subgroup_tile(stack, m, n),
+            Target::Software { subgroups: true } if self.is_product() => {
+                subgroup_tile(stack, [m, n, k.at(self.max_batch)])
+            }
             Target::Software { .. } => self.register_tile(stack, m, n, k.at(self.max_batch)),
             Target::Gpu => workgroup_tile(stack, m, n, k),
         }
@@ -199,13 +204,13 @@ impl Rule<'_> {
 }
 
 /// The largest tile that leaves enough workgroups and computes little that nobody stores. Measured on lavapipe, 32x32 is
-/// the best of most products, and 48 rows are a tenth faster where there are many; the smallest take as long in any.
-fn subgroup_tile(stack: usize, m: usize, n: usize) -> (Tile, String) {
+/// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take as long in any.
+fn subgroup_tile(stack: usize, [m, n, k]: [usize; 3]) -> (Tile, String) {
     let columns = if n > 16 { 32 } else { 16 };
     let fits = |&(rows, columns): &(usize, usize)| {
         let enough = groups(Tile::Subgroup { rows, columns }, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS;
         let spare = m.next_multiple_of(rows) - m;
-        enough && 4 * spare <= m && (rows < 48 || m >= MANY_ROWS)
+        enough && 4 * spare <= m && (rows < 48 || (m >= MANY_ROWS && k >= LONG_SUM))
     };
     let tiles = [(48, columns), (32, columns), (32, 16)];
     let (rows, columns) = tiles.into_iter().find(fits).unwrap_or((if m > 8 { 16 } else { 8 }, 16));

@@ -1,6 +1,6 @@
 //! Which nodes are computed where they are used, and which once for all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Assign, Element, Graph, NodeId, Op, Reduction, Unary, own_rows};
 use crate::tensor::{Dim, Shape};
@@ -98,7 +98,7 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors and tables that
-/// are gathered or computed on the fly, inputs that are stretched or moved, outputs and assignments of what lies elsewhere.
+/// are gathered or computed on the fly, inputs that are stretched or moved (once for all readers), outputs and assignments of what lies elsewhere.
 /// Returns the copies into variables that have to be kernels of their own: of values that follow from elements at other
 /// places and, if `apart`, of those that something is computed from together with what the variable held before.
 pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
@@ -106,6 +106,7 @@ pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
     to.nodes.clear();
     let mut map = Vec::with_capacity(graph.nodes.len());
     let mut packed = Vec::new();
+    let mut gathered = BTreeMap::new();
     for id in graph.ids() {
         let mut node = graph.node(id).clone();
         node.inputs.iter_mut().for_each(|n| *n = map[n.0]);
@@ -122,7 +123,11 @@ pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
             let gathered_anew = stretched && matches!(to.node(source).op, Op::Input(_));
             let in_memory = is_anchor(graph, id) || together || node.op.is_movement() || (lookup && n == 0);
             if (in_memory && virtual_value) || taken || gathered_anew {
-                *input = copy(&mut to, *input);
+                let (from, shared) = (*input, matches!(to.node(source).op, Op::Input(_)) && !taken);
+                *input = match shared {
+                    true => *gathered.entry(from).or_insert_with(|| copy(&mut to, from)),
+                    false => copy(&mut to, from),
+                };
             }
             if pack {
                 packed.push(storage(&to, *input));

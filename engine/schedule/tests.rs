@@ -313,3 +313,59 @@ fn long_sums_take_a_smaller_tile() -> Result<()> {
     assert_eq!(chosen(images)?.0, tile(128, 64, 16), "1,152 terms");
     Ok(())
 }
+
+/// Where subgroups can share what they load, products run in them: in the largest tile that leaves two workgroups.
+#[test]
+fn products_take_subgroups_where_there_are() -> Result<()> {
+    let chosen = |[m, n, k]: [usize; 3], subgroups| -> Result<Tile> {
+        let target = Target::Software { subgroups };
+        let program = schedule(&Contraction::matmul(m, n, k).graph()?, target, Options::default(), 1)?;
+        Ok(program.contractions()[0].1.tile)
+    };
+    for (sizes, rows, columns) in [
+        ([1024, 1024, 1024], 48, 32),
+        ([32, 512, 128], 32, 32),
+        ([28, 512, 896], 32, 32),
+        ([32, 64, 128], 32, 16),
+        ([32, 10, 128], 16, 16),
+        ([4, 10, 128], 8, 16),
+    ] {
+        assert_eq!(chosen(sizes, true)?, Tile::Subgroup { rows, columns }, "{sizes:?}");
+        assert!(matches!(chosen(sizes, false)?, Tile::Registers { .. }), "{sizes:?}");
+    }
+    for pass in Contraction::convolution([2, 8, 8, 16], [3, 3, 16, 32], window(3, 1))? {
+        let target = Target::Software { subgroups: true };
+        let program = schedule(&pass.graph()?, target, Options::default(), 1)?;
+        assert!(matches!(program.contractions()[0].1.tile, Tile::Registers { .. }), "{pass}");
+    }
+    Ok(())
+}
+
+/// A tile of subgroups goes through a file, but to no kernel where there are none, and to no convolution.
+#[test]
+fn tiles_of_subgroups_are_taken_or_refused() -> Result<()> {
+    let contraction = Contraction::matmul(64, 64, 64);
+    let text =
+        format!(r#"{{ "adapter": "any", "choices": {{ "{contraction}": {{ "subgroup": [64, 16] }} }} }}"#);
+    let tuning: Tuning = text.parse()?;
+    assert_eq!(tuning.choices[&contraction.to_string()].tile, Tile::Subgroup { rows: 64, columns: 16 });
+    assert_eq!(tuning.to_string().parse::<Tuning>()?, tuning);
+    assert!(text.replace("64, 16]", "60, 16]").parse::<Tuning>().is_err());
+
+    let lowered = |graph: &Graph, target, tuning: &Tuning| {
+        let program = schedule_tuned(graph, target, Options::default(), 1, tuning)?;
+        crate::gpu::lower(&program).map(|shaders| shaders.len())
+    };
+    let graph = contraction.graph()?;
+    assert_eq!(lowered(&graph, Target::Software { subgroups: true }, &tuning)?, 1);
+    for target in [Target::Gpu, Target::Software { subgroups: false }] {
+        let refused = lowered(&graph, target, &tuning).unwrap_err().to_string();
+        assert!(refused.contains("subgroups of 8 threads"), "{refused}");
+    }
+    let [forward, ..] = Contraction::convolution([2, 8, 8, 16], [3, 3, 16, 32], window(3, 1))?;
+    let choices = [(forward.to_string(), tuning.choices[&contraction.to_string()])].into();
+    let tuning = Tuning { choices, ..Tuning::default() };
+    let refused = lowered(&forward.graph()?, Target::Software { subgroups: true }, &tuning).unwrap_err();
+    assert!(refused.to_string().contains("products alone"), "{refused}");
+    Ok(())
+}
