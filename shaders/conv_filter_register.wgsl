@@ -113,11 +113,10 @@ fn store_element(row: u32, column: u32, base: u32, value: f32) {
 }
 
 // The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
-fn carry(at: u32, sum: vec4<f32>, first: bool, last: bool) -> vec4<f32> {
+fn carry(at: u32, sum: vec4<f32>, first: bool) {
     var total = sum;
     if (!first) { total += totals[at]; }
-    if (!last) { totals[at] = total; }
-    return total;
+    totals[at] = total;
 }
 
 @compute @workgroup_size(THREADS)
@@ -140,7 +139,8 @@ fn main(
 
     let start = group.z * share;
     var sums: array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>;
-    for (var block = start; block < end; block += 512u) {
+    // At least once, for a part without terms is zero.
+    for (var block = start; block == start || block < end; block += 512u) {
         sums = array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>();
         let stop = min(end, block + 512u);
         for (var pixel = block; pixel < stop; pixel++) {
@@ -162,23 +162,23 @@ fn main(
             for (var c = 0u; c < 4u; c++) {
                 for (var f = 0u; f < COLUMNS4; f++) {
                     let at = ((k * 4u + c) * COLUMNS4 + f) * THREADS + local;
-                    sums[k][c][f] = carry(at, sums[k][c][f], block == start, stop == end);
+                    carry(at, sums[k][c][f], block == start);
                 }
             }
         }
     }
     let base = group.z * (ROWS + u32(ONES_ROW)) * FILTERS;
-    for (var k = 0u; k < TAPS; k++) {
-        for (var c = 0u; c < 4u; c++) {
-            if ((CHANNELS_RAGGED && channel + c >= CHANNELS) || (is_bias && k + c > 0u)) { continue; }
-            let row = select((tap_h * KERNEL_W + taps + k) * CHANNELS + channel + c, ROWS, is_bias);
-            for (var f = 0u; f < COLUMNS4; f++) {
-                let v = sums[k][c][f];
-                store_element(row, first_filter + f * 4u, base, v.x);
-                store_element(row, first_filter + f * 4u + 1u, base, v.y);
-                store_element(row, first_filter + f * 4u + 2u, base, v.z);
-                store_element(row, first_filter + f * 4u + 3u, base, v.w);
-            }
-        }
+    // From memory: compilers would unroll a loop over registers, and the epilogue with it.
+    for (var j = 0u; j < TAPS * 4u * COLUMNS4; j++) {
+        let k = j / (4u * COLUMNS4);
+        let c = j / COLUMNS4 % 4u;
+        if ((CHANNELS_RAGGED && channel + c >= CHANNELS) || (is_bias && k + c > 0u)) { continue; }
+        let row = select((tap_h * KERNEL_W + taps + k) * CHANNELS + channel + c, ROWS, is_bias);
+        let column = first_filter + j % COLUMNS4 * 4u;
+        let v = totals[j * THREADS + local];
+        store_element(row, column, base, v.x);
+        store_element(row, column + 1u, base, v.y);
+        store_element(row, column + 2u, base, v.z);
+        store_element(row, column + 3u, base, v.w);
     }
 }

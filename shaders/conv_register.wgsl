@@ -70,7 +70,7 @@ const QUADS: u32 = (SOURCE_CHANNELS + 3u) / 4u;
 const STEPS: u32 = KERNEL_H * (KERNEL_W / TAPS) * QUADS;
 const STEPS_A_BLOCK: u32 = 512u / (TAPS * 4u);
 const MANY_BLOCKS: bool = STEPS > STEPS_A_BLOCK;
-// The sums of the blocks before: no second set fits into registers.
+// The sums of the blocks before, for which no second set fits into registers; at the end, what is stored.
 var<workgroup> totals: array<vec4<f32>, PIXELS * COLUMNS4 * THREADS>;
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
@@ -187,14 +187,15 @@ fn main(
             for (var c = 0u; c < COLUMNS4; c++) {
                 let at = (p * COLUMNS4 + c) * THREADS + local;
                 if (MANY_BLOCKS && block > 0u) { sums[p][c] += totals[at]; }
-                if (MANY_BLOCKS && stop < STEPS) { totals[at] = sums[p][c]; }
+                totals[at] = sums[p][c];
             }
         }
     }
-    for (var p = 0u; p < PIXELS; p++) {
-        let column = (first + p) * PHASES + phase;
+    // From memory: compilers would unroll a loop over registers, and the epilogue with it.
+    for (var j = 0u; j < PIXELS * COLUMNS4; j++) {
+        let column = (first + j / COLUMNS4) * PHASES + phase;
         if (column >= RESULT_WIDTH) { break; }
         let index = ((image * RESULT_HEIGHT + row) * RESULT_WIDTH + column) * RESULT_CHANNELS;
-        for (var c = 0u; c < COLUMNS4; c++) { store(index, channel + c * 4u, sums[p][c]); }
+        store(index, channel + j % COLUMNS4 * 4u, totals[j * THREADS + local]);
     }
 }

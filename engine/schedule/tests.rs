@@ -369,3 +369,21 @@ fn tiles_of_subgroups_are_taken_or_refused() -> Result<()> {
     assert!(refused.to_string().contains("products alone"), "{refused}");
     Ok(())
 }
+
+/// Products cannot gather the batch themselves: one copy of it serves all.
+#[test]
+fn a_batch_is_gathered_once_for_all_products() -> Result<()> {
+    let mut g = Graph::new();
+    let variable = g.variable("weights");
+    let x = g.input("x", &[16], Element::F32);
+    for name in ["first", "second"] {
+        let weights = g.parameter(name, &[16, 8], variable);
+        let product = g.matmul(x, weights, false, false)?;
+        g.output(name, product)?;
+    }
+    for target in [Target::Cpu, Target::Gpu] {
+        let program = schedule(&g, target, Options::default(), 4)?;
+        assert_eq!(program.kernels.len(), 3, "{}", program.explain());
+    }
+    Ok(())
+}
