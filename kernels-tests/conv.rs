@@ -182,6 +182,11 @@ fn filter_gradient() {
         check(gpu, case, pass, [LARGE, SMALL, MIDDLE, TALL, SMALL][i % 5], 1 + i % 5, 1 + i % 3);
         check(gpu, case, pass, REGISTERS, 4 - i % 4, 1 + i % 2);
     }
+    // Four pixels in seven parts, three of which add nothing.
+    let few = case([4, 4], 4, 8, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0));
+    for tile in [SMALL, REGISTERS] {
+        check(gpu, &few, FILTER_AND_BIAS, tile, 7, 1);
+    }
 }
 
 /// Constant data of one sign rounds in one direction; 28,800 terms need sums of sums.
