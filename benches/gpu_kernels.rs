@@ -11,7 +11,7 @@ mod kernels;
 mod harness;
 
 // What the kernels' files name `crate::...`.
-use gradus::{graph, schedule};
+use gradus::{gpu, graph, schedule};
 mod tensor {
     pub use gradus::Dim;
 }
@@ -35,6 +35,10 @@ fn main() {
         tiles.extend(schedule::WORKGROUP_TILES);
     }
     let bench = Bench { gpu, only };
+    let subgroups = Tile::Subgroup { rows: 48, columns: 32 };
+    if gpu.takes(subgroups) {
+        bench.matmuls(subgroups);
+    }
     for tile in tiles {
         bench.matmuls(tile);
         bench.second_convolution(tile);

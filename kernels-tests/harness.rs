@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use wgpu::util::DeviceExt as _;
 
 use super::kernels::Specialised;
+use crate::gpu::adapter::has_subgroups;
 use crate::schedule::Tile;
 
 /// Words between two buffers, at least; what follows a buffer up to the next offset holds them too.
@@ -73,8 +74,7 @@ async fn open() -> Option<Gpu> {
     let (device, queue) = adapter.request_device(&wanted).await.expect("the adapter has a device");
     let info = adapter.get_info();
     let name = format!("{} ({:?}, {})", info.name, info.backend, info.driver_info);
-    let has_subgroups = [info.subgroup_min_size, info.subgroup_max_size] == [8; 2];
-    Some(Gpu { subgroups: has_subgroups && !required_features.is_empty(), device, queue, name })
+    Some(Gpu { subgroups: has_subgroups(&adapter), device, queue, name })
 }
 
 impl Gpu {

@@ -112,11 +112,9 @@ fn store_element(row: u32, column: u32, base: u32, value: f32) {
     if (STORE_RESULT) { result[index] = stored; }
 }
 
-// The sum of all blocks so far: second registers for it would be too many, and few sums have a second block.
+// Adds a block's sum to those before: second registers for them would be too many, and few sums have a second block.
 fn carry(at: u32, sum: vec4<f32>, first: bool) {
-    var total = sum;
-    if (!first) { total += totals[at]; }
-    totals[at] = total;
+    if (first) { totals[at] = sum; } else { totals[at] += sum; }
 }
 
 @compute @workgroup_size(THREADS)

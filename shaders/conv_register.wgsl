@@ -136,7 +136,6 @@ fn store_element(index: u32, channel: u32, value: f32) {
     let stored = epilogue(index + channel, value);
     if (STORE_RESULT) { result[index + channel] = stored; }
 }
-
 fn store(index: u32, channel: u32, values: vec4<f32>) {
     store_element(index, channel, values.x);
     store_element(index, channel + 1u, values.y);

@@ -47,7 +47,6 @@ const STORE_RESULT: bool = true;
 
 const THREADS: u32 = 32u;
 const COLUMNS4: u32 = COLUMNS / 4u;
-
 // The sums of the blocks before lie in workgroup memory, if they fit: no second set fits into a GPU's registers.
 const SHARED_TOTALS: bool = ROWS * COLUMNS <= 128u;
 var<workgroup> totals: array<vec4<f32>, u32(SHARED_TOTALS) * ROWS * COLUMNS4 * THREADS + u32(!SHARED_TOTALS)>;

@@ -204,7 +204,8 @@ impl Rule<'_> {
 }
 
 /// The largest tile that leaves enough workgroups and computes little that nobody stores. Measured on lavapipe, 32x32 is
-/// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take as long in any.
+/// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take as
+/// long in any.
 fn subgroup_tile(stack: usize, [m, n, k]: [usize; 3]) -> (Tile, String) {
     let columns = if n > 16 { 32 } else { 16 };
     let fits = |&(rows, columns): &(usize, usize)| {

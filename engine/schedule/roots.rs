@@ -98,9 +98,10 @@ pub(super) fn is_resident(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// Puts a copy before every reader that needs a value in memory of its own: operands of anchors and tables that
-/// are gathered or computed on the fly, inputs that are stretched or moved (once for all readers), outputs and assignments of what lies elsewhere.
-/// Returns the copies into variables that have to be kernels of their own: of values that follow from elements at other
-/// places and, if `apart`, of those that something is computed from together with what the variable held before.
+/// are gathered or computed on the fly, inputs that are stretched or moved (once for all readers), outputs and assignments
+/// of what lies elsewhere. Returns the copies into variables that have to be kernels of their own: of values that follow
+/// from elements at other places and, if `apart`, of those that something is computed from together with what the
+/// variable held before.
 pub(super) fn insert_copies(graph: &mut Graph, apart: bool) -> Vec<NodeId> {
     let mut to = graph.clone();
     to.nodes.clear();
