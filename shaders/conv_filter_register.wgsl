@@ -113,8 +113,11 @@ fn store_element(row: u32, column: u32, base: u32, value: f32) {
 }
 
 // Adds a block's sum to those before: second registers for them would be too many, and few sums have a second block.
+// With an assignment in each branch lavapipe takes a second longer to compile.
 fn carry(at: u32, sum: vec4<f32>, first: bool) {
-    if (first) { totals[at] = sum; } else { totals[at] += sum; }
+    var total = sum;
+    if (!first) { total += totals[at]; }
+    totals[at] = total;
 }
 
 @compute @workgroup_size(THREADS)
