@@ -11,6 +11,11 @@ const MIDDLE: Tile = Tile::Workgroup { rows: 64, columns: 64, depth: 16 };
 const TALL: Tile = Tile::Workgroup { rows: 128, columns: 64, depth: 16 };
 const LARGE: Tile = Tile::Workgroup { rows: 128, columns: 128, depth: 8 };
 const REGISTERS: Tile = Tile::Registers { rows: 8, columns: 4 };
+const SUBGROUPS: [Tile; 3] = [
+    Tile::Subgroup { rows: 16, columns: 16 },
+    Tile::Subgroup { rows: 64, columns: 32 },
+    Tile::Subgroup { rows: 32, columns: 8 },
+];
 
 const FORWARD: ConvPass = ConvPass::Forward;
 const INPUT: ConvPass = ConvPass::InputGradient;
@@ -146,6 +151,9 @@ fn run(gpu: &Gpu, spec: &ConvSpec, batch: usize, [a, b]: [Vec<f32>; 2], results:
 }
 
 fn check(gpu: &Gpu, case: &Case, pass: ConvPass, tile: Tile, splits: usize, batch: usize) {
+    if !gpu.takes(tile) {
+        return;
+    }
     let [images, filters, outputs] = case.counts(batch);
     let sizes = [[images, filters], [outputs, filters], [images, outputs]][index(pass)];
     let operands = [random(sizes[0], 11), random(sizes[1], 12)];
@@ -162,6 +170,7 @@ fn forward() {
     for (i, case) in CASES.iter().enumerate() {
         check(gpu, case, FORWARD, [SMALL, MIDDLE, LARGE, TALL, MIDDLE][i % 5], 1, 1 + i % 3);
         check(gpu, case, FORWARD, REGISTERS, 1, 1 + i % 2);
+        check(gpu, case, FORWARD, SUBGROUPS[i % 3], 1, 1 + i % 4);
     }
 }
 
@@ -171,6 +180,7 @@ fn input_gradient() {
     for (i, case) in CASES.iter().enumerate() {
         check(gpu, case, INPUT, [MIDDLE, TALL, SMALL, LARGE, SMALL][i % 5], 1, 1 + i % 3);
         check(gpu, case, INPUT, REGISTERS, 1, 1 + i % 2);
+        check(gpu, case, INPUT, SUBGROUPS[i % 3], 1, 1 + i % 4);
     }
 }
 
@@ -181,10 +191,11 @@ fn filter_gradient() {
         let pass = [FILTER, FILTER_AND_BIAS][i % 2];
         check(gpu, case, pass, [LARGE, SMALL, MIDDLE, TALL, SMALL][i % 5], 1 + i % 5, 1 + i % 3);
         check(gpu, case, pass, REGISTERS, 4 - i % 4, 1 + i % 2);
+        check(gpu, case, [FILTER_AND_BIAS, FILTER][i % 2], SUBGROUPS[i % 3], 1 + i % 4, 1 + i % 2);
     }
     // Four pixels in seven parts, three of which add nothing.
     let few = case([4, 4], 4, 8, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0));
-    for tile in [SMALL, REGISTERS] {
+    for tile in [SMALL, REGISTERS, SUBGROUPS[0], SUBGROUPS[1]] {
         check(gpu, &few, FILTER_AND_BIAS, tile, 7, 1);
     }
 }
@@ -197,7 +208,18 @@ fn filter_gradient_of_constants() {
     let [images, filters, outputs] = case.counts(8);
     let operands = [vec![0.1; images], vec![0.7; outputs]];
     let expected = reference(&case, FILTER, 8, &operands[0], &operands[1]);
-    for (tile, splits) in [(SMALL, 1), (MIDDLE, 16), (TALL, 3), (REGISTERS, 1), (REGISTERS, 16)] {
+    for (tile, splits) in [
+        (SMALL, 1),
+        (MIDDLE, 16),
+        (TALL, 3),
+        (REGISTERS, 1),
+        (REGISTERS, 16),
+        (SUBGROUPS[0], 1),
+        (SUBGROUPS[1], 16),
+    ] {
+        if !gpu.takes(tile) {
+            continue;
+        }
         let spec = case.spec(FILTER, tile, splits);
         let found = run(gpu, &spec, 8, operands.clone(), filters);
         assert_sums(&format!("{tile:?}, {splits} splits"), &found, &expected, 8 * 3600);

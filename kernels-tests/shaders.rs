@@ -108,7 +108,7 @@ fn every_kernel() -> Vec<Specialised> {
     ];
     let subgroups = [[8, 16], [32, 32], [48, 32]].map(|[rows, columns]| Tile::Subgroup { rows, columns });
     kernels.extend(subgroups.map(|tile| matmul(&product(1023, false, false, tile))));
-    for tile in tiles {
+    for tile in tiles.into_iter().chain(subgroups) {
         // The rule takes the largest for sums of one block alone.
         let largest = tile == tiles[0];
         for (transpose_a, transpose_b, size) in

@@ -64,6 +64,7 @@ const FILTERS_RAGGED: bool = FILTERS % COLUMNS != 0u;
 
 var<workgroup> totals: array<vec4<f32>, TAPS * 4u * COLUMNS4 * THREADS>;
 
+// begin loads
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
 fn read4_a(index: u32) -> vec4<f32> { return vec4(a[index], a[index + 1u], a[index + 2u], a[index + 3u]); }
@@ -111,6 +112,14 @@ fn store_element(row: u32, column: u32, base: u32, value: f32) {
     let stored = epilogue(index, value);
     if (STORE_RESULT) { result[index] = stored; }
 }
+
+fn store(row: u32, column: u32, base: u32, values: vec4<f32>) {
+    store_element(row, column, base, values.x);
+    store_element(row, column + 1u, base, values.y);
+    store_element(row, column + 2u, base, values.z);
+    store_element(row, column + 3u, base, values.w);
+}
+// end loads
 
 // Adds a block's sum to those before: second registers for them would be too many, and few sums have a second block.
 // With an assignment in each branch lavapipe takes a second longer to compile.
@@ -175,11 +184,6 @@ fn main(
         let c = j / COLUMNS4 % 4u;
         if ((CHANNELS_RAGGED && channel + c >= CHANNELS) || (is_bias && k + c > 0u)) { continue; }
         let row = select((tap_h * KERNEL_W + taps + k) * CHANNELS + channel + c, ROWS, is_bias);
-        let column = first_filter + j % COLUMNS4 * 4u;
-        let v = totals[j * THREADS + local];
-        store_element(row, column, base, v.x);
-        store_element(row, column + 1u, base, v.y);
-        store_element(row, column + 2u, base, v.z);
-        store_element(row, column + 3u, base, v.w);
+        store(row, first_filter + j % COLUMNS4 * 4u, base, totals[j * THREADS + local]);
     }
 }

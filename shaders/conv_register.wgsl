@@ -18,7 +18,6 @@ alias ElementB = f32;
 @group(0) @binding(2) var<storage, read_write> b: array<ElementB>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 // bindings of the hooks
-
 // The number of images is FACTOR, or FACTOR times the batch.
 const IMAGES_FACTOR: u32 = 1u;
 const IMAGES_BATCH: bool = true;
@@ -32,7 +31,6 @@ const B_VECTOR: bool = false;
 // Whether a pixel read may lie outside: in the padding, or beyond the last segment.
 const A_PADDED: bool = true;
 const STORE_RESULT: bool = true;
-
 // begin taps
 const KERNEL_H: u32 = 3u;
 const KERNEL_W: u32 = 3u;
@@ -48,7 +46,6 @@ const DILATION_H: u32 = 1u;
 const DILATION_W: u32 = 1u;
 const PAD_TOP: u32 = 0u;
 const PAD_LEFT: u32 = 0u;
-
 // A thread's pixels lie PHASES apart.
 const PHASES: u32 = 1u;
 // Whether weights that follow each other in memory belong to neighbouring source channels.
@@ -72,6 +69,7 @@ const STEPS_A_BLOCK: u32 = 512u / (TAPS * 4u);
 const MANY_BLOCKS: bool = STEPS > STEPS_A_BLOCK;
 // The sums of the blocks before, for which no second set fits into registers; at the end, what is stored.
 var<workgroup> totals: array<vec4<f32>, PIXELS * COLUMNS4 * THREADS>;
+// begin loads
 fn read_a(index: u32) -> f32 { return a[index]; }
 fn read_b(index: u32) -> f32 { return b[index]; }
 fn read4_a(index: u32) -> vec4<f32> { return vec4(a[index], a[index + 1u], a[index + 2u], a[index + 3u]); }
@@ -122,15 +120,6 @@ fn weights4(tap: vec2<u32>, source: u32, channel: u32) -> vec4<f32> {
         weight(tap, source + 2u * one.x, channel + 2u * one.y), weight(tap, source + 3u * one.x, channel + 3u * one.y));
 }
 
-// The weights from four source channels, one a column, to four result channels.
-fn weights(tap: vec2<u32>, source: u32, channel: u32) -> mat4x4<f32> {
-    let one = vec2(u32(!B_ALONG_SOURCE), u32(B_ALONG_SOURCE));
-    let w = mat4x4(weights4(tap, source, channel), weights4(tap, source + one.x, channel + one.y),
-        weights4(tap, source + 2u * one.x, channel + 2u * one.y), weights4(tap, source + 3u * one.x, channel + 3u * one.y));
-    if (B_ALONG_SOURCE) { return transpose(w); }
-    return w;
-}
-
 fn store_element(index: u32, channel: u32, value: f32) {
     if (RESULT_RAGGED && channel >= RESULT_CHANNELS) { return; }
     let stored = epilogue(index + channel, value);
@@ -141,6 +130,16 @@ fn store(index: u32, channel: u32, values: vec4<f32>) {
     store_element(index, channel + 1u, values.y);
     store_element(index, channel + 2u, values.z);
     store_element(index, channel + 3u, values.w);
+}
+// end loads
+
+// The weights from four source channels, one a column, to four result channels.
+fn weights(tap: vec2<u32>, source: u32, channel: u32) -> mat4x4<f32> {
+    let one = vec2(u32(!B_ALONG_SOURCE), u32(B_ALONG_SOURCE));
+    let w = mat4x4(weights4(tap, source, channel), weights4(tap, source + one.x, channel + one.y),
+        weights4(tap, source + 2u * one.x, channel + 2u * one.y), weights4(tap, source + 3u * one.x, channel + 3u * one.y));
+    if (B_ALONG_SOURCE) { return transpose(w); }
+    return w;
 }
 
 @compute @workgroup_size(THREADS)

@@ -37,14 +37,13 @@ fn unknown(kernel: &Kernel) -> Error {
     Error::device("gpu", problem, "report it as a bug of the schedule")
 }
 
-/// Fails unless a tile of subgroups is a product's, on an adapter that has them.
+/// Fails unless the adapter has the subgroups of the kernel's tile.
 fn check_subgroups(program: &Program, kernel: &Kernel) -> Result<()> {
-    let product = matches!(kernel.work, Work::MatMul { .. });
-    if product && program.target == (Target::Software { subgroups: true }) {
+    if program.target == (Target::Software { subgroups: true }) {
         return Ok(());
     }
     let problem = format!("kernel {} is to run in subgroups of {LANES} threads", kernel.name);
-    let remedy = "give such tiles to products alone, on software adapters that have these";
+    let remedy = "give such tiles to software adapters alone that have these";
     Err(Error::device("gpu", problem, remedy))
 }
 

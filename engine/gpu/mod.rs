@@ -21,7 +21,6 @@ pub mod survey;
 
 pub use device::Counters;
 pub use engine::Engine;
-#[cfg(test)]
 pub(crate) use lower::lower;
 #[cfg(test)]
 pub(crate) use pipelines::without_comments;

@@ -1,7 +1,8 @@
 //! The search for the fastest division of each product and convolution on the present adapter.
 
+use std::collections::HashSet;
+
 use super::device::{Device, Engine};
-use crate::cpu;
 use crate::error::{Error, Result};
 use crate::graph::random::{Key, uniform};
 use crate::graph::{Graph, SEGMENT, VariableId};
@@ -9,6 +10,7 @@ use crate::schedule::{
     Contraction, Division, Options, Program, REGISTER_TILES, SUBGROUP_TILES, Step, Target, Tile, Tuning,
     WORKGROUP_TILES, schedule, schedule_tuned,
 };
+use crate::{cpu, gpu};
 
 /// What the search found for one contraction.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +23,7 @@ pub struct Tuned {
     pub rule: (Division, f64),
     /// The fastest division whose results agree with the CPU's, and the seconds it takes.
     pub best: (Division, f64),
-    /// How many divisions were tried.
+    /// How many divisions were tried, of those that make the same kernels one.
     pub tried: usize,
 }
 
@@ -106,6 +108,7 @@ impl<'a> Search<'a> {
         let program = schedule(&self.graph, self.engine.target(), Options::default(), 1)?;
         let flops = program.costs().iter().map(|cost| cost.flops).sum();
         let rule = program.contractions()[0].1;
+        let mut texts = HashSet::from([text(&program)?]);
         let seconds = self.seconds(program, f64::INFINITY).await?;
         let Some(seconds) = seconds else {
             let problem = format!("{} gives other results than the CPU", self.contraction);
@@ -121,10 +124,22 @@ impl<'a> Search<'a> {
             let choices = [(tuned.name.clone(), division)].into();
             let tuning = Tuning { choices, ..Tuning::default() };
             let program = schedule_tuned(&self.graph, self.engine.target(), Options::default(), 1, &tuning)?;
+            if !texts.insert(text(&program)?) {
+                continue;
+            }
             tuned.tried += 1;
             match self.seconds(program, tuned.best.1).await? {
                 Some(seconds) if seconds < tuned.best.1 => tuned.best = (division, seconds),
                 _ => {}
+            }
+        }
+        if tuned.best.0 != rule {
+            // Once more: a machine that was slow at the first measurement would else speak against the rule.
+            let program = schedule(&self.graph, self.engine.target(), Options::default(), 1)?;
+            let again = self.seconds(program, f64::INFINITY).await?.unwrap_or(f64::INFINITY);
+            tuned.rule.1 = tuned.rule.1.min(again);
+            if tuned.rule.1 < tuned.best.1 {
+                tuned.best = tuned.rule;
             }
         }
         Ok(tuned)
@@ -135,7 +150,7 @@ impl<'a> Search<'a> {
         if let Target::Software { subgroups } = self.engine.target() {
             // To a program on the CPU, workgroup memory is only slower memory: one such tile shows it.
             tiles = REGISTER_TILES.iter().chain(&WORKGROUP_TILES[1..2]).copied().collect();
-            if subgroups && self.contraction.is_product() {
+            if subgroups {
                 tiles.extend(SUBGROUP_TILES);
             }
         }
@@ -174,6 +189,11 @@ impl<'a> Search<'a> {
                 .all(|(found, (expected, bound))| (f64::from(*found) - f64::from(*expected)).abs() <= *bound);
         Ok(agree.then_some(least))
     }
+}
+
+/// What the program's kernels are: not every division makes another.
+fn text(program: &Program) -> Result<Vec<String>> {
+    Ok(gpu::lower(program)?.into_iter().map(|shader| shader.wgsl).collect())
 }
 
 fn step() -> Step {

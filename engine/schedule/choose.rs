@@ -4,7 +4,7 @@ use crate::graph::{Graph, NodeId, Op};
 use crate::tensor::Dim;
 
 use super::fuse::{Domain, Group};
-use super::program::{Scratch, Target, Tile, Work};
+use super::program::{LANES, Scratch, Target, Tile, Work};
 use super::roots::{Layout, layout};
 use super::tuning::{Division, Tuning, WORKGROUP_TILES};
 
@@ -126,6 +126,13 @@ impl Rule<'_> {
         matches!(self.graph.node(self.node).op, Op::MatMul { .. })
     }
 
+    /// A filter gradient gives each thread of a subgroup other channels or another row of taps: half of them must have some.
+    fn fills_subgroups(&self) -> bool {
+        let w = self.graph.shape(self.node).at(1);
+        let is_filter_gradient = matches!(self.graph.node(self.node).op, Op::ConvFilterGradient(_));
+        !is_filter_gradient || w[0] * w[2].div_ceil(4) >= LANES / 2
+    }
+
     fn reduce(&self) -> Choice {
         let node = self.node;
         let Layout::Columns { rows, columns } = (match layout(self.graph, node) {
@@ -188,34 +195,37 @@ impl Rule<'_> {
         (tile, format!("software adapter: {rows}x{columns} results a thread, no workgroup memory"))
     }
 
+    /// The largest tile that leaves enough workgroups and computes little that nobody stores. Measured on lavapipe, 32x32 is
+    /// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take
+    /// as long in any. Convolutions, whose pixels fit by themselves, take 64x32.
+    fn subgroup_tile(&self, stack: usize, [m, n, k]: [usize; 3]) -> (Tile, String) {
+        let columns = if n > 16 { 32 } else { 16 };
+        let product = self.is_product();
+        let fits = |&(rows, columns): &(usize, usize)| {
+            let enough = groups(Tile::Subgroup { rows, columns }, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS;
+            let spare = m.next_multiple_of(rows) - m;
+            let long = rows < 48 || (m >= MANY_ROWS && k >= LONG_SUM);
+            enough && (!product || (long && 4 * spare <= m))
+        };
+        let tiles = [(64, columns), (48, columns), (32, columns), (32, 16)].into_iter();
+        let (rows, columns) =
+            tiles.skip(usize::from(product)).find(fits).unwrap_or((if m > 8 { 16 } else { 8 }, 16));
+        (Tile::Subgroup { rows, columns }, format!("software adapter: {rows}x{columns} results a subgroup"))
+    }
+
     fn tile(&self, stack: usize, m: usize, n: usize, k: Dim) -> (Tile, String) {
         if let Some(Division { tile, .. }) = self.tuned {
             return (tile, format!("{tile:?}, as measured on this adapter"));
         }
         match self.target {
             Target::Cpu => (Tile::Registers { rows: 14, columns: 32 }, "host kernel".into()),
-            Target::Software { subgroups: true } if self.is_product() => {
-                subgroup_tile(stack, [m, n, k.at(self.max_batch)])
+            Target::Software { subgroups: true } if self.fills_subgroups() => {
+                self.subgroup_tile(stack, [m, n, k.at(self.max_batch)])
             }
             Target::Software { .. } => self.register_tile(stack, m, n, k.at(self.max_batch)),
             Target::Gpu => workgroup_tile(stack, m, n, k),
         }
     }
-}
-
-/// The largest tile that leaves enough workgroups and computes little that nobody stores. Measured on lavapipe, 32x32 is
-/// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take as
-/// long in any.
-fn subgroup_tile(stack: usize, [m, n, k]: [usize; 3]) -> (Tile, String) {
-    let columns = if n > 16 { 32 } else { 16 };
-    let fits = |&(rows, columns): &(usize, usize)| {
-        let enough = groups(Tile::Subgroup { rows, columns }, stack, m, n) >= ENOUGH_SOFTWARE_GROUPS;
-        let spare = m.next_multiple_of(rows) - m;
-        enough && 4 * spare <= m && (rows < 48 || (m >= MANY_ROWS && k >= LONG_SUM))
-    };
-    let tiles = [(48, columns), (32, columns), (32, 16)];
-    let (rows, columns) = tiles.into_iter().find(fits).unwrap_or((if m > 8 { 16 } else { 8 }, 16));
-    (Tile::Subgroup { rows, columns }, format!("software adapter: {rows}x{columns} results a subgroup"))
 }
 
 /// The largest tile that still gives enough workgroups. Sums of more than one block take registers twice: in the largest

@@ -236,7 +236,7 @@ pub enum Tile {
         /// Columns a thread.
         columns: usize,
     },
-    /// Tiles of `rows` by `columns` results a subgroup of [`LANES`] threads, which share what they load; products alone.
+    /// Tiles of `rows` by `columns` results a subgroup of [`LANES`] threads, which share what they load.
     Subgroup {
         /// Rows a subgroup.
         rows: usize,

@@ -314,9 +314,10 @@ fn long_sums_take_a_smaller_tile() -> Result<()> {
     Ok(())
 }
 
-/// Where subgroups can share what they load, products run in them: in the largest tile that leaves two workgroups.
+/// Where subgroups can share what they load, products and convolutions run in them: in the largest tile that leaves two
+/// workgroups.
 #[test]
-fn products_take_subgroups_where_there_are() -> Result<()> {
+fn contractions_take_subgroups_where_there_are() -> Result<()> {
     let chosen = |[m, n, k]: [usize; 3], subgroups| -> Result<Tile> {
         let target = Target::Software { subgroups };
         let program = schedule(&Contraction::matmul(m, n, k).graph()?, target, Options::default(), 1)?;
@@ -333,15 +334,26 @@ fn products_take_subgroups_where_there_are() -> Result<()> {
         assert_eq!(chosen(sizes, true)?, Tile::Subgroup { rows, columns }, "{sizes:?}");
         assert!(matches!(chosen(sizes, false)?, Tile::Registers { .. }), "{sizes:?}");
     }
-    for pass in Contraction::convolution([2, 8, 8, 16], [3, 3, 16, 32], window(3, 1))? {
+    for (images, filters, rows, columns) in
+        [(64, 32, 64, 32), (4, 64, 64, 32), (2, 16, 32, 16), (1, 16, 16, 16)]
+    {
+        let [forward, ..] = Contraction::convolution([images, 8, 8, 16], [3, 3, 16, filters], window(3, 1))?;
         let target = Target::Software { subgroups: true };
-        let program = schedule(&pass.graph()?, target, Options::default(), 1)?;
-        assert!(matches!(program.contractions()[0].1.tile, Tile::Registers { .. }), "{pass}");
+        let program = schedule(&forward.graph()?, target, Options::default(), 1)?;
+        assert_eq!(program.contractions()[0].1.tile, Tile::Subgroup { rows, columns }, "{forward}");
+    }
+    for (channels, subgroups) in [(3, false), (32, true)] {
+        let [.., filters] =
+            Contraction::convolution([8, 16, 16, channels], [3, 3, channels, 32], window(3, 1))?;
+        let target = Target::Software { subgroups: true };
+        let program = schedule(&filters.graph()?, target, Options::default(), 1)?;
+        let tile = program.contractions()[0].1.tile;
+        assert_eq!(matches!(tile, Tile::Subgroup { .. }), subgroups, "{filters}: {tile:?}");
     }
     Ok(())
 }
 
-/// A tile of subgroups goes through a file, but to no kernel where there are none, and to no convolution.
+/// A tile of subgroups goes through a file, but to no kernel where there are none.
 #[test]
 fn tiles_of_subgroups_are_taken_or_refused() -> Result<()> {
     let contraction = Contraction::matmul(64, 64, 64);
@@ -362,11 +374,6 @@ fn tiles_of_subgroups_are_taken_or_refused() -> Result<()> {
         let refused = lowered(&graph, target, &tuning).unwrap_err().to_string();
         assert!(refused.contains("subgroups of 8 threads"), "{refused}");
     }
-    let [forward, ..] = Contraction::convolution([2, 8, 8, 16], [3, 3, 16, 32], window(3, 1))?;
-    let choices = [(forward.to_string(), tuning.choices[&contraction.to_string()])].into();
-    let tuning = Tuning { choices, ..Tuning::default() };
-    let refused = lowered(&forward.graph()?, Target::Software { subgroups: true }, &tuning).unwrap_err();
-    assert!(refused.to_string().contains("products alone"), "{refused}");
     Ok(())
 }
 

@@ -141,8 +141,8 @@ pub const REGISTER_TILES: [Tile; 12] = [
     registers(24, 16),
 ];
 
-/// Those that it goes through for products besides, where subgroups have [`LANES`](super::LANES) threads.
-pub const SUBGROUP_TILES: [Tile; 9] = [
+/// Those that it goes through besides, where subgroups have [`LANES`](super::LANES) threads.
+pub const SUBGROUP_TILES: [Tile; 10] = [
     subgroup(8, 16),
     subgroup(8, 32),
     subgroup(16, 16),
@@ -152,6 +152,7 @@ pub const SUBGROUP_TILES: [Tile; 9] = [
     subgroup(32, 32),
     subgroup(48, 32),
     subgroup(64, 16),
+    subgroup(64, 32),
 ];
 
 /// The tiles of real GPUs, the smallest first: the rule chooses among them, and a search goes through them.
@@ -242,7 +243,7 @@ impl Contraction {
     }
 
     /// Whether it is a product of matrices.
-    pub fn is_product(&self) -> bool {
+    fn is_product(&self) -> bool {
         matches!(self.op, Op::MatMul { .. })
     }
 }

@@ -1,10 +1,10 @@
 //! Convolutions: products of matrices with addresses of their own, or for software adapters direct sums.
 
-use super::matmul::{MatMulSpec, Operand, REGISTER_THREADS, core, finish, vectors};
+use super::matmul::{MatMulSpec, Operand, REGISTER_THREADS, core, finish, spread, vectors};
 use super::source::{Hooks, Source};
 use super::{Division, Specialised};
 use crate::graph::{Axis, Window};
-use crate::schedule::Tile;
+use crate::schedule::{LANES, Tile};
 use crate::tensor::Dim;
 
 const FORWARD: &str = include_str!("../../../shaders/conv_forward.wgsl");
@@ -13,6 +13,8 @@ const FILTER_GRADIENT: &str = include_str!("../../../shaders/conv_filter_gradien
 const REGISTER: &str = include_str!("../../../shaders/conv_register.wgsl");
 const INPUT_TAPS: &str = include_str!("../../../shaders/conv_input_taps.wgsl");
 const FILTER_REGISTER: &str = include_str!("../../../shaders/conv_filter_register.wgsl");
+const SUBGROUP: &str = include_str!("../../../shaders/conv_subgroup.wgsl");
+const FILTER_SUBGROUP: &str = include_str!("../../../shaders/conv_filter_subgroup.wgsl");
 
 /// Which of the three passes of a convolution. The operands are, in order, those of the graph's operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +61,9 @@ pub(crate) struct ConvSpec {
 pub(crate) fn conv(spec: &ConvSpec) -> Specialised {
     match spec.tile {
         Tile::Workgroup { .. } => tiled(spec),
-        Tile::Subgroup { .. } => unreachable!("checked where programs become shaders"),
-        Tile::Registers { rows, columns } => match spec.pass {
-            ConvPass::FilterGradient { bias } => filter_register(spec, bias, columns * 2),
-            _ => register(spec, rows, columns),
+        Tile::Registers { .. } | Tile::Subgroup { .. } => match spec.pass {
+            ConvPass::FilterGradient { bias } => filter_direct(spec, bias),
+            _ => direct(spec),
         },
     }
 }
@@ -158,17 +159,25 @@ fn window(source: Source, spec: &ConvSpec) -> Source {
 }
 
 /// Pixels of one row a thread, forward or for the images.
-fn register(spec: &ConvSpec, most_pixels: usize, columns: usize) -> Specialised {
+fn direct(spec: &ConvSpec) -> Specialised {
+    let ((most_pixels, columns), (file, multiple)) = match spec.tile {
+        Tile::Subgroup { rows, columns } => ((rows / LANES, columns), (Source::new(SUBGROUP), LANES)),
+        Tile::Registers { rows, columns } | Tile::Workgroup { rows, columns, .. } => {
+            let file = Source::new(REGISTER).number("TAPS", taps_together(spec));
+            ((rows, columns), (file, 4))
+        }
+    };
     let (out_height, out_width) = spec.outputs();
     let image = (spec.height, spec.width, spec.channels);
     let output = (out_height, out_width, spec.filters);
-    let forward = spec.pass == ConvPass::Forward;
-    let (name, source, [from, to], phases) = if forward {
-        ("conv_forward", Source::new(REGISTER), [image, output], 1)
-    } else {
-        let source = Source::new(REGISTER).section("taps", INPUT_TAPS);
-        ("conv_input_gradient", source, [output, image], spec.window.width.stride)
+    let (name, taps, [from, to], phases) = match spec.pass {
+        ConvPass::Forward => ("conv_forward", REGISTER, [image, output], 1),
+        _ => ("conv_input_gradient", INPUT_TAPS, [output, image], spec.window.width.stride),
     };
+    let columns = columns.min(to.2.next_multiple_of(multiple));
+    let row = to.1.div_ceil(phases);
+    let pixels = pixels_a_thread(row, most_pixels);
+    let source = file.section("taps", taps);
     let sizes = [("SOURCE", from), ("RESULT", to)];
     let source = sizes.into_iter().fold(source, |source, (name, (height, width, channels))| {
         source
@@ -176,58 +185,92 @@ fn register(spec: &ConvSpec, most_pixels: usize, columns: usize) -> Specialised 
             .number(&format!("{name}_WIDTH"), width)
             .number(&format!("{name}_CHANNELS"), channels)
     });
-    let row = to.1.div_ceil(phases);
-    let pixels = pixels_a_thread(row, most_pixels);
     let source = window(source, spec)
         .number("PIXELS", pixels)
         .number("COLUMNS", columns)
         .flag("A_PADDED", spec.reads_outside() || !row.is_multiple_of(pixels));
     let segments = spec.images.factor * to.0 * phases * row.div_ceil(pixels);
-    let rows = Dim { factor: segments, batch: spec.images.batch };
-    let vector = [from.2, if forward { to.2 } else { from.2 }].map(|n| n.is_multiple_of(4));
-    register_kernel(name, source, spec, vector, (pixels * columns, [(rows, 1), (to.2.into(), columns)]))
+    let shares = [Dim { factor: segments, batch: spec.images.batch }, to.2.into()];
+    let vector = [from.2, if spec.pass == ConvPass::Forward { to.2 } else { from.2 }];
+    finish_direct(name, source, spec, vector, Share { results: pixels * columns, columns, sizes: shares })
 }
 
 /// The most results of a thread: with more, few threads would share a workgroup's memory.
 const MOST_RESULTS: usize = 512;
 
-/// Taps of one row, four channels and `columns` filters a thread; a row of threads more for the bias.
-fn filter_register(spec: &ConvSpec, bias: bool, columns: usize) -> Specialised {
+/// Taps of one row, four channels and several filters a thread; for the bias a row of threads more, or, in subgroups, sums
+/// of what they load.
+fn filter_direct(spec: &ConvSpec, bias: bool) -> Specialised {
     let together = taps_together(spec);
-    let columns = columns.min(spec.filters.next_multiple_of(4)).min(MOST_RESULTS / (together * 16) * 4);
+    let (columns, file, bias_rows) = match spec.tile {
+        Tile::Subgroup { columns, .. } => {
+            // Threads that have loaded the same filters lie a power of two apart.
+            let fits = columns.min(spec.filters.next_power_of_two()).max(LANES);
+            let crowded = fits * together * 4 > MOST_RESULTS;
+            (if crowded { fits / 2 } else { fits }, FILTER_SUBGROUP, 0)
+        }
+        Tile::Registers { columns, .. } | Tile::Workgroup { columns, .. } => {
+            let columns = (columns * 2).min(spec.filters.next_multiple_of(4));
+            (columns.min(MOST_RESULTS / (together * 16) * 4), FILTER_REGISTER, usize::from(bias))
+        }
+    };
     let taps = spec.window.height.size * (spec.window.width.size / together);
-    let rows = taps * spec.channels.div_ceil(4) + usize::from(bias);
-    let source = window(images(Source::new(FILTER_REGISTER), spec), spec)
+    let rows = taps * spec.channels.div_ceil(4) + bias_rows;
+    // Subgroups take four pixels of a row.
+    let outside = spec.reads_outside() || !spec.outputs().1.is_multiple_of(4);
+    let source = window(images(Source::new(file), spec), spec)
         .number("COLUMNS", columns)
         .number("SPLITS", spec.splits)
-        .flag("A_PADDED", spec.reads_outside())
+        .number("TAPS", together)
+        .flag("A_PADDED", outside)
         .flag("ONES_ROW", bias);
-    let vector = [spec.channels, spec.filters].map(|n| n.is_multiple_of(4));
-    let shares = [(rows.into(), 1), (spec.filters.into(), columns)];
-    register_kernel("conv_filter_gradient", source, spec, vector, (together * 4 * columns, shares))
+    let share = Share { results: together * 4 * columns, columns, sizes: [rows.into(), spec.filters.into()] };
+    finish_direct("conv_filter_gradient", source, spec, [spec.channels, spec.filters], share)
 }
 
-fn register_kernel(
+/// What a thread has of a result: so many numbers, in so many of its columns. The sizes are the tiles above each other, and
+/// all columns.
+struct Share {
+    results: usize,
+    columns: usize,
+    sizes: [Dim; 2],
+}
+
+/// `contiguous` are the sizes of the operands' axes that are contiguous in memory.
+fn finish_direct(
     name: &str,
     source: Source,
     spec: &ConvSpec,
-    vector: [bool; 2],
-    (results, [rows, columns]): (usize, [(Dim, usize); 2]),
+    contiguous: [usize; 2],
+    Share { results, columns, sizes: [rows, all_columns] }: Share,
 ) -> Specialised {
     let threads = register_threads(results);
-    let source = source
-        .size("IMAGES", spec.images)
-        .number("TAPS", taps_together(spec))
-        .number("THREADS", threads)
-        .hooks(&spec.hooks);
-    let source = vectors(vectors(source, "a", vector[0]), "b", vector[1]);
-    let (stack, splits) = (Dim::fixed(1), spec.splits);
+    let (suffix, source, rows, tiles_a_group) = match spec.tile {
+        Tile::Subgroup { .. } => {
+            let source = spread(source.section("loads", loads(spec)), columns);
+            ("subgroups", source, (rows, LANES), threads.div_ceil(LANES))
+        }
+        Tile::Registers { .. } | Tile::Workgroup { .. } => ("registers", source, (rows, 1), threads),
+    };
+    let source = source.size("IMAGES", spec.images).number("THREADS", threads).hooks(&spec.hooks);
+    let [a, b] = contiguous.map(|n| n.is_multiple_of(4));
     Specialised {
-        name: format!("{name}_registers"),
-        wgsl: source.text(),
+        name: format!("{name}_{suffix}"),
+        wgsl: vectors(vectors(source, "a", a), "b", b).text(),
         workgroup: [threads as u32, 1, 1],
-        work: Division { stack, rows, columns, tiles_a_group: threads, splits },
+        work: Division {
+            stack: Dim::fixed(1),
+            rows,
+            columns: (all_columns, columns),
+            tiles_a_group,
+            splits: spec.splits,
+        },
     }
+}
+
+/// The file with the loads and stores of the same pass in registers.
+fn loads(spec: &ConvSpec) -> &'static str {
+    if matches!(spec.pass, ConvPass::FilterGradient { .. }) { FILTER_REGISTER } else { REGISTER }
 }
 
 /// Threads of a workgroup, with `results` of each: as many as the sums of blocks, which lie in workgroup memory, leave

@@ -91,13 +91,8 @@ pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
             (Source::new(REGISTER).number("ROWS", rows).number("COLUMNS", columns), 4)
         }
         Tile::Subgroup { rows, columns } => {
-            let source = Source::new(SUBGROUP)
-                .section("loads", REGISTER)
-                .number("ROWS", rows / LANES)
-                .number("COLUMNS", columns)
-                .repeated("multiply", columns / 4)
-                .repeated("settle", columns / 4);
-            (source, 4)
+            let source = Source::new(SUBGROUP).section("loads", REGISTER).number("ROWS", rows / LANES);
+            (spread(source, columns).number("COLUMNS", columns), 4)
         }
         Tile::Workgroup { rows, columns, depth } => {
             let (per_m, per_n) = per_thread(rows, columns);
@@ -121,6 +116,11 @@ pub(super) fn core(spec: &MatMulSpec, operands: [Operand; 2]) -> Source {
         .flag("K_RAGGED", !spec.k.factor.is_multiple_of(slice))
         .hooks(&spec.hooks);
     operands.iter().zip(["a", "b"]).fold(source, |source, (operand, name)| read(source, operand, name))
+}
+
+/// A kernel in subgroups works on each four columns by a line of its own.
+pub(super) fn spread(source: Source, columns: usize) -> Source {
+    source.repeated("multiply", columns / 4).repeated("settle", columns / 4)
 }
 
 /// Whether no workgroup adds more than one block of terms: its sums then need no second set of registers.
