@@ -31,6 +31,9 @@ const LONG_SUM: usize = 128;
 /// rounds together, without a word.
 const LONGEST_LOOP: usize = 32_768;
 
+/// Words that a processor's second cache keeps: a megabyte.
+const CACHED_WORDS: usize = 262_144;
+
 /// What a kernel does besides its region, the scratch it needs, and why.
 pub(super) struct Choice {
     pub work: Work,
@@ -116,7 +119,12 @@ impl Rule<'_> {
         let dy = &self.graph.shape(self.graph.node(self.node).inputs[1]).0;
         let pixels = dy[0].factor * dy[1].factor * dy[2].factor;
         let (m, n, k) = (w[0] * w[1] * w[2], w[3], Dim { factor: pixels, batch: dy[0].batch });
-        let (tile, splits, reason) = self.tile_and_splits(1, m, n, k);
+        let (tile, mut splits, reason) = self.tile_and_splits(1, m, n, k);
+        if self.tuned.is_none() && matches!(tile, Tile::Subgroup { .. }) {
+            let words = |&input| self.graph.shape(input).count().at(self.max_batch);
+            let operands = self.graph.node(self.node).inputs.iter().map(words).sum();
+            splits = splits.max(cached_parts(operands, m * n));
+        }
         let work = Work::ConvFilterGradient { node: self.node, bias, tile, splits };
         let rows = m + usize::from(bias.is_some());
         Choice { work, scratch: partial_sums(splits, rows * n), reason }
@@ -263,6 +271,12 @@ fn groups(tile: Tile, stack: usize, m: usize, n: usize) -> usize {
         Tile::Workgroup { rows, columns, .. } => (rows, columns, 1),
     };
     (stack * m.div_ceil(rows) * n.div_ceil(columns)).div_ceil(each)
+}
+
+/// Parts whose operands a processor's cache keeps while all tiles read them, if the partial sums are no more than the
+/// operands' words. Measured on lavapipe: up to twice as fast.
+fn cached_parts(operands: usize, results: usize) -> usize {
+    operands.div_ceil(CACHED_WORDS).min(operands / results.max(1)).clamp(1, 256)
 }
 
 fn partial_sums(splits: usize, results: usize) -> Option<Scratch> {
