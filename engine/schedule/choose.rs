@@ -119,12 +119,7 @@ impl Rule<'_> {
         let dy = &self.graph.shape(self.graph.node(self.node).inputs[1]).0;
         let pixels = dy[0].factor * dy[1].factor * dy[2].factor;
         let (m, n, k) = (w[0] * w[1] * w[2], w[3], Dim { factor: pixels, batch: dy[0].batch });
-        let (tile, mut splits, reason) = self.tile_and_splits(1, m, n, k);
-        if self.tuned.is_none() && matches!(tile, Tile::Subgroup { .. }) {
-            let words = |&input| self.graph.shape(input).count().at(self.max_batch);
-            let operands = self.graph.node(self.node).inputs.iter().map(words).sum();
-            splits = splits.max(cached_parts(operands, m * n));
-        }
+        let (tile, splits, reason) = self.tile_and_splits(1, m, n, k);
         let work = Work::ConvFilterGradient { node: self.node, bias, tile, splits };
         let rows = m + usize::from(bias.is_some());
         Choice { work, scratch: partial_sums(splits, rows * n), reason }
@@ -171,9 +166,21 @@ impl Rule<'_> {
         let enough = if software { ENOUGH_SOFTWARE_GROUPS } else { ENOUGH_GROUPS };
         let most = k.div_ceil(BLOCK / 2).clamp(1, 256);
         let wanted = (enough / groups(tile, stack, m, n)).clamp(1, most);
-        let splits = wanted.max(least);
+        let splits = wanted.max(least).max(self.cached_parts(tile));
         let reason = if splits > 1 { format!("{reason}; the sum of {k} in {splits} parts") } else { reason };
         (tile, splits, reason)
+    }
+
+    /// For a filter gradient in subgroups, parts whose operands a processor's cache keeps while all tiles read them, if the
+    /// partial sums are no more than the operands' words. Measured on lavapipe: up to twice as fast.
+    fn cached_parts(&self, tile: Tile) -> usize {
+        let node = self.graph.node(self.node);
+        if !matches!((&node.op, tile), (Op::ConvFilterGradient(_), Tile::Subgroup { .. })) {
+            return 1;
+        }
+        let words = |id| self.graph.shape(id).count().at(self.max_batch);
+        let operands: usize = node.inputs.iter().map(|&id| words(id)).sum();
+        operands.div_ceil(CACHED_WORDS).min(operands / words(self.node).max(1)).clamp(1, 256)
     }
 
     /// Software adapters keep a tile in registers: workgroup memory is plain memory to them. Measured on lavapipe, sixteen
@@ -271,12 +278,6 @@ fn groups(tile: Tile, stack: usize, m: usize, n: usize) -> usize {
         Tile::Workgroup { rows, columns, .. } => (rows, columns, 1),
     };
     (stack * m.div_ceil(rows) * n.div_ceil(columns)).div_ceil(each)
-}
-
-/// Parts whose operands a processor's cache keeps while all tiles read them, if the partial sums are no more than the
-/// operands' words. Measured on lavapipe: up to twice as fast.
-fn cached_parts(operands: usize, results: usize) -> usize {
-    operands.div_ceil(CACHED_WORDS).min(operands / results.max(1)).clamp(1, 256)
 }
 
 fn partial_sums(splits: usize, results: usize) -> Option<Scratch> {
