@@ -200,28 +200,60 @@ fn filter_gradient() {
     }
 }
 
-/// Constant data of one sign rounds in one direction; 28,800 terms need sums of sums.
+/// Constant data of one sign rounds in one direction; long sums need sums of sums.
+fn check_constants(gpu: &Gpu, case: &Case, pass: ConvPass, batch: usize, tiles: &[(Tile, usize)]) {
+    let [images, filters, outputs] = case.counts(batch);
+    let sizes = [[images, filters], [outputs, filters], [images, outputs]][index(pass)];
+    let operands = [vec![0.1; sizes[0]], vec![0.7; sizes[1]]];
+    let expected = reference(case, pass, batch, &operands[0], &operands[1]);
+    for &(tile, splits) in tiles.iter().filter(|(tile, _)| gpu.takes(*tile)) {
+        let spec = case.spec(pass, tile, splits);
+        let found = run(gpu, &spec, batch, operands.clone(), expected.len());
+        assert_sums(
+            &format!("{pass:?}, {tile:?}, {splits} splits"),
+            &found,
+            &expected,
+            spec.product().k.at(batch),
+        );
+    }
+}
+
+/// 28,800 pixels.
 #[test]
 fn filter_gradient_of_constants() {
     let Some(gpu) = gpu() else { return };
     let case = case([62, 62], 4, 4, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0));
-    let [images, filters, outputs] = case.counts(8);
-    let operands = [vec![0.1; images], vec![0.7; outputs]];
-    let expected = reference(&case, FILTER, 8, &operands[0], &operands[1]);
-    for (tile, splits) in [
-        (SMALL, 1),
-        (MIDDLE, 16),
-        (TALL, 3),
-        (REGISTERS, 1),
-        (REGISTERS, 16),
-        (SUBGROUPS[0], 1),
-        (SUBGROUPS[1], 16),
-    ] {
-        if !gpu.takes(tile) {
-            continue;
-        }
-        let spec = case.spec(FILTER, tile, splits);
-        let found = run(gpu, &spec, 8, operands.clone(), filters);
-        assert_sums(&format!("{tile:?}, {splits} splits"), &found, &expected, 8 * 3600);
+    let [narrow, wide, _] = SUBGROUPS;
+    let tiles =
+        [(SMALL, 1), (MIDDLE, 16), (TALL, 3), (REGISTERS, 1), (REGISTERS, 16), (narrow, 1), (wide, 16)];
+    check_constants(gpu, &case, FILTER_AND_BIAS, 8, &tiles);
+}
+
+/// 18,432 products of taps and channels.
+#[test]
+fn convolutions_of_constants() {
+    let Some(gpu) = gpu() else { return };
+    let tiles = [SMALL, MIDDLE, TALL, REGISTERS, SUBGROUPS[0], SUBGROUPS[1]].map(|tile| (tile, 1));
+    let wide = |channels, filters| case([4, 5], channels, filters, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0));
+    check_constants(gpu, &wide(2048, 4), FORWARD, 1, &tiles);
+    check_constants(gpu, &wide(4, 2048), INPUT, 1, &tiles);
+}
+
+/// A row's last pixel meets the last taps alone. The others do not read it with a gradient of zero: it may be infinite.
+#[test]
+fn pixels_behind_the_last_window_are_not_read() {
+    let Some(gpu) = gpu() else { return };
+    let case = case([4, 5], 4, 8, axis(3, 1, 1, 0, 0), axis(3, 1, 1, 0, 0));
+    let [images, _, outputs] = case.counts(1);
+    let mut x = random(images, 21);
+    let last = (case.image[1] * 2 - 1) * case.channels;
+    x[last..][..case.channels].fill(f32::INFINITY);
+    let operands = [x, random(outputs, 22)];
+    let mut meets = vec![false; 9 * case.channels * case.filters];
+    case.terms(1, |x, w, _| meets[w] |= operands[0][x].is_infinite());
+    for tile in [SMALL, REGISTERS, SUBGROUPS[0], SUBGROUPS[1]].into_iter().filter(|&tile| gpu.takes(tile)) {
+        let found = run(gpu, &case.spec(FILTER, tile, 1), 1, operands.clone(), meets.len());
+        let infinite: Vec<bool> = found.iter().map(|x| !x.is_finite()).collect();
+        assert_eq!(infinite, meets, "{tile:?}");
     }
 }
