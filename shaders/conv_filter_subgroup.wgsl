@@ -1,9 +1,9 @@
 // dw[kh, kw, c, f] = sum over pixels (n, i, j) of x[n, i * stride - pad + kh * dilation, ..., c] · dy[n, i, j, f], and
 // behind it the sums of dy, the gradient of the bias, for adapters that run on a processor and have subgroups of 8.
 //
-// Tile: TAPS of a kernel's row x four channels x COLUMNS filters a thread, four pixels of a row at a time. The threads of a
-// subgroup have neighbouring channels or taps and the same filters: each loads its pixels of x and an eighth of dy, which
-// the others have from it. Workgroup: THREADS threads. Loops over the tile must be unrolled: indexed registers are slow.
+// Tile: TAPS of a kernel's row x four channels x COLUMNS filters a thread, 32 / COLUMNS pixels of a row at a time. The
+// threads of a subgroup have neighbouring channels or taps and the same filters: each loads its pixels of x and a word of
+// four of dy, which the others have from it. Workgroup: THREADS threads. Loops over the tile must be unrolled: indexed registers are slow.
 // Dispatch: x, y: ceil(ceil(KERNEL_H * KERNEL_W / TAPS * ceil(CHANNELS / 4) / 8) * ceil(FILTERS / COLUMNS) * 8 / THREADS)
 // groups; z: SPLITS.
 // Reads: x (binding 1), dy (2). Writes: partial sums (3) [SPLITS, KERNEL_H * KERNEL_W * CHANNELS + bias, FILTERS].
@@ -57,7 +57,7 @@ const PAD_LEFT: u32 = 0u;
 const LANES: u32 = 8u;
 const THREADS: u32 = 16u;
 const COLUMNS4: u32 = COLUMNS / 4u;
-const SHARE: u32 = COLUMNS / LANES;
+const PIXELS: u32 = LANES / COLUMNS4;
 const GROUPS: u32 = (FILTERS + COLUMNS - 1u) / COLUMNS;
 const QUADS: u32 = (CHANNELS + 3u) / 4u;
 const TAP_GROUPS: u32 = KERNEL_W / TAPS;
@@ -65,17 +65,17 @@ const TILES: u32 = KERNEL_H * TAP_GROUPS * QUADS;
 const ROWS: u32 = KERNEL_H * KERNEL_W * CHANNELS;
 const CHANNELS_RAGGED: bool = CHANNELS % 4u != 0u;
 const FILTERS_RAGGED: bool = FILTERS % COLUMNS != 0u;
-// Steps of four pixels in a row, and in a block.
-const STEPS: u32 = (OUT_WIDTH + 3u) / 4u;
-const BLOCK: u32 = 128u;
+// Steps of so many pixels in a row, and in a block.
+const STEPS: u32 = (OUT_WIDTH + PIXELS - 1u) / PIXELS;
+const BLOCK: u32 = 512u / PIXELS;
 
 // The sums of all blocks but one; at the end, those that a loop stores.
 var<workgroup> totals: array<vec4<f32>, TAPS * 4u * COLUMNS4 * THREADS>;
 
-// What a thread holds: sums, four channels of four pixels for each tap, and its share of four pixels of dy.
+// What a thread holds: sums, four channels of the pixels for each tap, and its share of dy.
 var<private> sums: array<array<array<vec4<f32>, COLUMNS4>, 4>, TAPS>;
-var<private> x: array<mat4x4<f32>, TAPS>;
-var<private> y: array<vec4<f32>, SHARE>;
+var<private> x: array<array<vec4<f32>, PIXELS>, TAPS>;
+var<private> y: vec4<f32>;
 var<private> place: u32;
 
 // How elements are loaded and stored: as it stands, ones. conv_filter_register has what is put in its place.
@@ -85,17 +85,12 @@ fn filters4(pixel: u32, start: u32) -> vec4<f32> { return vec4(1.0); }
 fn store(row: u32, column: u32, base: u32, values: vec4<f32>) { result[base + row * FILTERS + column] = values.x; }
 // end loads
 
-// Filters 4c .. 4c + 3 of pixel p.
-fn told(p: u32, c: u32) -> vec4<f32> {
-    let g = p * COLUMNS4 + c;
-    return subgroupShuffle(y[g / LANES], g % LANES);
-}
-
 fn multiply(c: u32) {
-    let v = mat4x4(told(0u, c), told(1u, c), told(2u, c), told(3u, c));
-    for (var k = 0u; k < TAPS; k++) {
-        for (var i = 0u; i < 4u; i++) {
-            sums[k][i][c] = sums[k][i][c] + x[k][0][i] * v[0] + x[k][1][i] * v[1] + x[k][2][i] * v[2] + x[k][3][i] * v[3];
+    for (var p = 0u; p < PIXELS; p++) {
+        // Filters 4c .. 4c + 3 of pixel p.
+        let v = subgroupShuffle(y, p * COLUMNS4 + c);
+        for (var k = 0u; k < TAPS; k++) {
+            for (var i = 0u; i < 4u; i++) { sums[k][i][c] += x[k][p][i] * v; }
         }
     }
 }
@@ -159,19 +154,16 @@ fn main(
         let stop = min(end, block + BLOCK);
         for (var at = block; at < stop; at++) {
             let out_row = at / STEPS;
-            let first = at % STEPS * 4u;
+            let first = at % STEPS * PIXELS;
             let row = out_row % OUT_HEIGHT * STRIDE_H + tap_h * DILATION_H - PAD_TOP;
             let row_start = (out_row / OUT_HEIGHT * HEIGHT + row) * WIDTH;
-            for (var j = 0u; j < SHARE; j++) {
-                let g = j * LANES + lane;
-                let column = first + g / COLUMNS4;
-                let absent = column >= OUT_WIDTH;
-                let v = filters4(select(out_row * OUT_WIDTH + column, 0u, absent), first_filter + g % COLUMNS4 * 4u);
-                y[j] = select(v, vec4(0.0), absent);
-                bias_sum += y[j];
-            }
+            let told = first + lane / COLUMNS4;
+            let absent = told >= OUT_WIDTH;
+            let v = filters4(select(out_row * OUT_WIDTH + told, 0u, absent), first_filter + lane % COLUMNS4 * 4u);
+            y = select(v, vec4(0.0), absent);
+            bias_sum += y;
             for (var k = 0u; k < TAPS; k++) {
-                for (var p = 0u; p < 4u; p++) {
+                for (var p = 0u; p < PIXELS; p++) {
                     let column = (first + p) * STRIDE_W + (taps + k) * DILATION_W - PAD_LEFT;
                     let outside = A_PADDED && (row >= HEIGHT || column >= WIDTH || first + p >= OUT_WIDTH);
                     x[k][p] = channels4(row_start + column, channel, outside);
@@ -184,8 +176,9 @@ fn main(
     }
     let base = group.z * (ROWS + u32(ONES_ROW)) * FILTERS;
     if (ONES_ROW) {
-        // Every COLUMNS4-th thread has added the same filters.
-        for (var apart = COLUMNS4; apart < LANES; apart *= 2u) { bias += subgroupShuffleXor(bias, apart); }
+        // Every COLUMNS4-th thread has added the same filters. A mask that is no constant breaks AMD's compiler.
+        if (COLUMNS4 <= 2u) { bias += subgroupShuffleXor(bias, 2u); }
+        if (COLUMNS4 <= 4u) { bias += subgroupShuffleXor(bias, 4u); }
         if (wanted < COLUMNS4) { store(ROWS, first_filter + lane * 4u, base, bias); }
     }
     if (wanted >= TILES) { return; }

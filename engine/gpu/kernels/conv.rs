@@ -198,6 +198,9 @@ fn direct(spec: &ConvSpec) -> Specialised {
 /// The most results of a thread: with more, few threads would share a workgroup's memory.
 const MOST_RESULTS: usize = 512;
 
+/// The most of a filter gradient's in subgroups: they leave AMD's registers room for what is multiplied.
+const MOST_SHARED: usize = 192;
+
 /// Taps of one row, four channels and several filters a thread; for the bias a row of threads more, or, in subgroups, sums
 /// of what they load.
 fn filter_direct(spec: &ConvSpec, bias: bool) -> Specialised {
@@ -206,8 +209,9 @@ fn filter_direct(spec: &ConvSpec, bias: bool) -> Specialised {
         Tile::Subgroup { columns, .. } => {
             // Threads that have loaded the same filters lie a power of two apart.
             let fits = columns.min(spec.filters.next_power_of_two()).max(LANES);
-            let crowded = fits * together * 4 > MOST_RESULTS;
-            (if crowded { fits / 2 } else { fits }, FILTER_SUBGROUP, 0)
+            let held = |columns: &usize| columns * together * 4 <= MOST_SHARED;
+            let columns = [fits, fits / 2].into_iter().find(held).unwrap_or(LANES);
+            (columns, FILTER_SUBGROUP, 0)
         }
         Tile::Registers { columns, .. } | Tile::Workgroup { columns, .. } => {
             let columns = (columns * 2).min(spec.filters.next_multiple_of(4));
@@ -216,8 +220,9 @@ fn filter_direct(spec: &ConvSpec, bias: bool) -> Specialised {
     };
     let taps = spec.window.height.size * (spec.window.width.size / together);
     let rows = taps * spec.channels.div_ceil(4) + bias_rows;
-    // Subgroups take four pixels of a row.
-    let outside = spec.reads_outside() || !spec.outputs().1.is_multiple_of(4);
+    // Subgroups take several pixels of a row.
+    let ragged = !spec.outputs().1.is_multiple_of(LANES / (columns / 4).min(LANES));
+    let outside = spec.reads_outside() || (file == FILTER_SUBGROUP && ragged);
     let source = window(images(Source::new(file), spec), spec)
         .number("COLUMNS", columns)
         .number("SPLITS", spec.splits)
