@@ -38,7 +38,7 @@ fn main() {
     let subgroups = Tile::Subgroup { rows: 48, columns: 32 };
     if gpu.takes(subgroups) {
         bench.matmuls(subgroups);
-        bench.second_convolution(Tile::Subgroup { rows: 64, columns: 32 });
+        bench.second_convolution(subgroups);
     }
     for tile in tiles {
         bench.matmuls(tile);

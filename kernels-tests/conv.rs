@@ -13,7 +13,7 @@ const LARGE: Tile = Tile::Workgroup { rows: 128, columns: 128, depth: 8 };
 const REGISTERS: Tile = Tile::Registers { rows: 8, columns: 4 };
 const SUBGROUPS: [Tile; 3] = [
     Tile::Subgroup { rows: 16, columns: 16 },
-    Tile::Subgroup { rows: 64, columns: 32 },
+    Tile::Subgroup { rows: 48, columns: 32 },
     Tile::Subgroup { rows: 32, columns: 8 },
 ];
 

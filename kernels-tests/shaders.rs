@@ -106,8 +106,7 @@ fn every_kernel() -> Vec<Specialised> {
         Tile::Workgroup { rows: 32, columns: 32, depth: 16 },
         Tile::Registers { rows: 16, columns: 8 },
     ];
-    let subgroups =
-        [[8, 16], [32, 32], [48, 32], [64, 32]].map(|[rows, columns]| Tile::Subgroup { rows, columns });
+    let subgroups = [[8, 16], [32, 32], [48, 32]].map(|[rows, columns]| Tile::Subgroup { rows, columns });
     kernels.extend(subgroups.map(|tile| matmul(&product(1023, false, false, tile))));
     for tile in tiles.into_iter().chain(subgroups) {
         // The rule takes the largest for sums of one block alone.

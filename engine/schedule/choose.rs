@@ -212,7 +212,7 @@ impl Rule<'_> {
 
     /// The largest tile that leaves enough workgroups and computes little that nobody stores. Measured on lavapipe, 32x32 is
     /// the best of most products, and 48 rows are a tenth faster where there are many and sums are long; the smallest take
-    /// as long in any. Convolutions, whose pixels fit by themselves, take 64x32.
+    /// as long in any. Convolutions, whose pixels fit by themselves, take 48x32, which AMD's registers hold, or 64x16.
     fn subgroup_tile(&self, stack: usize, [m, n, k]: [usize; 3]) -> (Tile, String) {
         let columns = if n > 16 { 32 } else { 16 };
         let product = self.is_product();
@@ -222,9 +222,11 @@ impl Rule<'_> {
             let long = rows < 48 || (m >= MANY_ROWS && k >= LONG_SUM);
             enough && (!product || (long && 4 * spare <= m))
         };
-        let tiles = [(64, columns), (48, columns), (32, columns), (32, 16)].into_iter();
-        let (rows, columns) =
-            tiles.skip(usize::from(product)).find(fits).unwrap_or((if m > 8 { 16 } else { 8 }, 16));
+        let tiles = [(64, 16), (48, columns), (32, columns), (32, 16)].into_iter();
+        let (rows, columns) = tiles
+            .skip(usize::from(product || columns > 16))
+            .find(fits)
+            .unwrap_or((if m > 8 { 16 } else { 8 }, 16));
         (Tile::Subgroup { rows, columns }, format!("software adapter: {rows}x{columns} results a subgroup"))
     }
 

@@ -335,7 +335,7 @@ fn contractions_take_subgroups_where_there_are() -> Result<()> {
         assert!(matches!(chosen(sizes, false)?, Tile::Registers { .. }), "{sizes:?}");
     }
     for (images, filters, rows, columns) in
-        [(64, 32, 64, 32), (4, 64, 64, 32), (2, 16, 32, 16), (1, 16, 16, 16)]
+        [(64, 32, 48, 32), (4, 64, 48, 32), (64, 16, 64, 16), (2, 16, 32, 16), (1, 16, 16, 16)]
     {
         let [forward, ..] = Contraction::convolution([images, 8, 8, 16], [3, 3, 16, filters], window(3, 1))?;
         let target = Target::Software { subgroups: true };

@@ -142,7 +142,7 @@ pub const REGISTER_TILES: [Tile; 12] = [
 ];
 
 /// Those that it goes through besides, where subgroups have [`LANES`](super::LANES) threads.
-pub const SUBGROUP_TILES: [Tile; 10] = [
+pub const SUBGROUP_TILES: [Tile; 9] = [
     subgroup(8, 16),
     subgroup(8, 32),
     subgroup(16, 16),
@@ -152,7 +152,6 @@ pub const SUBGROUP_TILES: [Tile; 10] = [
     subgroup(32, 32),
     subgroup(48, 32),
     subgroup(64, 16),
-    subgroup(64, 32),
 ];
 
 /// The tiles of real GPUs, the smallest first: the rule chooses among them, and a search goes through them.

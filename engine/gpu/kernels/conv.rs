@@ -286,10 +286,10 @@ fn register_threads(results: usize) -> usize {
     [REGISTER_THREADS, 16, 8].into_iter().find(fits).unwrap_or(4)
 }
 
-/// How many pixels a thread takes so that a row has few left over: between half of `most` and `most`.
+/// How many pixels a thread takes: a row is divided by as few threads as `most` allows, evenly.
 fn pixels_a_thread(row: usize, most: usize) -> usize {
-    let waste = |pixels: &usize| row.next_multiple_of(*pixels);
-    (most.div_ceil(2)..=most).rev().min_by_key(waste).unwrap_or(most).min(row.max(1))
+    let threads = row.div_ceil(most).max(1);
+    row.div_ceil(threads).max(1)
 }
 
 /// The taps of a kernel's row that fit into registers together: the largest divisor up to five.
