@@ -21,6 +21,7 @@ pub mod survey;
 
 pub use device::Counters;
 pub use engine::Engine;
+#[cfg(any(test, feature = "cpu"))]
 pub(crate) use lower::lower;
 #[cfg(test)]
 pub(crate) use pipelines::without_comments;
