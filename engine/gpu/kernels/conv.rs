@@ -205,29 +205,27 @@ const MOST_SHARED: usize = 192;
 /// of what they load.
 fn filter_direct(spec: &ConvSpec, bias: bool) -> Specialised {
     let together = taps_together(spec);
-    let (columns, file, bias_rows) = match spec.tile {
+    // Subgroups take so many pixels of a row that each thread has a word of four to tell.
+    let (columns, pixels, file, bias_rows) = match spec.tile {
         Tile::Subgroup { columns, .. } => {
             // Threads that have loaded the same filters lie a power of two apart.
             let fits = columns.min(spec.filters.next_power_of_two()).max(LANES);
             let held = |columns: &usize| columns * together * 4 <= MOST_SHARED;
             let columns = [fits, fits / 2].into_iter().find(held).unwrap_or(LANES);
-            (columns, FILTER_SUBGROUP, 0)
+            (columns, LANES * 4 / columns, FILTER_SUBGROUP, 0)
         }
         Tile::Registers { columns, .. } | Tile::Workgroup { columns, .. } => {
             let columns = (columns * 2).min(spec.filters.next_multiple_of(4));
-            (columns.min(MOST_RESULTS / (together * 16) * 4), FILTER_REGISTER, usize::from(bias))
+            (columns.min(MOST_RESULTS / (together * 16) * 4), 1, FILTER_REGISTER, usize::from(bias))
         }
     };
     let taps = spec.window.height.size * (spec.window.width.size / together);
     let rows = taps * spec.channels.div_ceil(4) + bias_rows;
-    // Subgroups take several pixels of a row.
-    let ragged = !spec.outputs().1.is_multiple_of(LANES / (columns / 4).min(LANES));
-    let outside = spec.reads_outside() || (file == FILTER_SUBGROUP && ragged);
     let source = window(images(Source::new(file), spec), spec)
         .number("COLUMNS", columns)
         .number("SPLITS", spec.splits)
         .number("TAPS", together)
-        .flag("A_PADDED", outside)
+        .flag("A_PADDED", spec.reads_outside() || !spec.outputs().1.is_multiple_of(pixels))
         .flag("ONES_ROW", bias);
     let share = Share { results: together * 4 * columns, columns, sizes: [rows.into(), spec.filters.into()] };
     finish_direct("conv_filter_gradient", source, spec, [spec.channels, spec.filters], share)
