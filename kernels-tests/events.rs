@@ -1,4 +1,7 @@
 //! What a training tells to whoever subscribes.
+//!
+//! One process for itself: with a single subscriber alive, an event's place that another thread reaches first is judged
+//! by that thread, which has none, and stays silent.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -6,8 +9,7 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
-use crate::model::{Device, FitOptions, Sequential};
-use crate::{Dense, Result, Tensor};
+use gradus::{Dense, Device, FitOptions, Result, Sequential, Tensor};
 
 /// Keeps every event as a line.
 #[derive(Clone, Default)]

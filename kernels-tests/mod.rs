@@ -9,7 +9,6 @@ mod conv;
 mod custom_step;
 mod differences;
 #[cfg(feature = "cpu")]
-mod events;
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod faults;
