@@ -29,11 +29,13 @@ impl Arena {
     }
 
     /// Number of words.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.words.len()
     }
 
     /// The words of `range`.
+    #[inline]
     pub(super) fn read(&self, range: Range<usize>) -> &[f32] {
         let cells = &self.words[range];
         // SAFETY: the slice above checked the bounds; by the rule of the type no one writes these words meanwhile.
@@ -42,6 +44,7 @@ impl Arena {
 
     /// The words of `range`, to be written.
     #[expect(clippy::mut_from_ref, reason = "several threads write disjoint parts: see the type")]
+    #[inline]
     pub(super) fn write(&self, range: Range<usize>) -> &mut [f32] {
         let cells = &self.words[range];
         // SAFETY: the slice above checked the bounds; by the rule of the type no one else touches these words meanwhile.
@@ -113,22 +116,26 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// The samples of the batch.
+    #[inline]
     pub(super) fn batch(&self) -> usize {
         self.step.batch
     }
 
     /// Words `range` of the value at `address`.
+    #[inline]
     pub(super) fn read(&self, address: Address, range: Range<usize>) -> &[f32] {
         let (arena, base) = self.locate(address);
         arena.read(base + range.start..base + range.end)
     }
 
     /// Words `range` of the value at `address`, to be written.
+    #[inline]
     pub(super) fn write(&self, address: Address, range: Range<usize>) -> &mut [f32] {
         let (arena, base) = self.locate(address);
         arena.write(base + range.start..base + range.end)
     }
 
+    #[inline]
     fn locate(&self, address: Address) -> (&Arena, usize) {
         let arena = match address.space {
             Space::Activations => self.activations,
@@ -140,6 +147,7 @@ impl Context<'_> {
         (arena, address.offset)
     }
 
+    #[inline]
     fn output_start(&self, output: usize) -> usize {
         let OutputBuffer { row, batched, .. } = self.outputs[output];
         row * if batched { self.step.offset } else { self.step.row }

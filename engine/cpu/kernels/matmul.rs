@@ -20,6 +20,12 @@ const TINY: usize = 2048;
 const SLAB: usize = 4 << 20;
 /// Pieces of work aimed at where there is enough of it.
 const PIECES: usize = 16;
+/// Tiles that may read the right factor where it is: packing it takes as long as they lose.
+const READS_IN_PLACE: usize = 6;
+/// The same where its rows are less than a page apart, so that they do not crowd the same places of the caches.
+const READS_IN_PAGES: usize = 12;
+/// Numbers in a page of memory.
+const PAGE: usize = 1024;
 /// Rows of the smallest piece of a product whose right factor lies packed.
 const ROWS_OF_PACKED: usize = 8;
 
@@ -168,9 +174,11 @@ impl Product<'_> {
     /// The product with full panels of the right factor left in place, where they are rows of neighbours and are read
     /// too few times to be worth packing.
     fn reading_in_place(self) -> Self {
-        let few = self.b.column == 1 && self.m <= 4 * self.tiles.rows();
+        let reads = self.m.div_ceil(self.tiles.rows());
+        let most = if self.b.row < PAGE { READS_IN_PAGES } else { READS_IN_PLACE };
+        let in_place = self.b.column == 1 && reads <= most;
         Product {
-            in_place: if few { self.n / self.tiles.columns() * self.tiles.columns() } else { 0 },
+            in_place: if in_place { self.n / self.tiles.columns() * self.tiles.columns() } else { 0 },
             ..self
         }
     }

@@ -15,17 +15,20 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The matrix without its first `rows` rows and `columns` columns.
+    #[inline]
     pub(super) fn from(self, rows: usize, columns: usize) -> Self {
         View { data: &self.data[rows * self.row + columns * self.column..], ..self }
     }
 
     /// The transpose.
+    #[inline]
     pub(super) fn transposed(self) -> Self {
         View { row: self.column, column: self.row, ..self }
     }
 }
 
 /// Numbers that the panels of a right factor of `terms` rows and `columns` columns take.
+#[inline]
 pub(super) fn panels_length(tiles: &Tiles, terms: usize, columns: usize) -> usize {
     terms * columns.div_ceil(tiles.columns()) * tiles.columns()
 }

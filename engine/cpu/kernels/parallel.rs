@@ -30,6 +30,7 @@ pub(super) fn for_pieces(
 }
 
 /// Cuts `0..size` into the fewest nearly equal parts of at most `most`: the length of each part, larger ones first.
+#[inline]
 pub(super) fn even_parts(size: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = size.div_ceil(most).max(1);
     let (length, longer) = (size / parts, size % parts);

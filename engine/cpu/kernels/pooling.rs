@@ -247,8 +247,9 @@ fn maxima<const L: usize>(
     for row in rows {
         for column in columns.clone() {
             let values = lanes::<L>(x, place.input_at(row, column, channel));
-            for (best, &value) in best.iter_mut().zip(values) {
-                *best = if (value > *best) | value.is_nan() { value } else { *best };
+            for lane in 0..L {
+                let value = values[lane];
+                best[lane] = if (value > best[lane]) | value.is_nan() { value } else { best[lane] };
             }
         }
     }
@@ -261,7 +262,9 @@ fn give<const L: usize>(dx: &mut [f32; L], share: &[f32; L], alone: bool) {
     if alone {
         *dx = *share;
     } else {
-        dx.iter_mut().zip(share).for_each(|(dx, share)| *dx += share);
+        for lane in 0..L {
+            dx[lane] += share[lane];
+        }
     }
 }
 
@@ -374,11 +377,11 @@ impl Windows for MaximumGradients<'_> {
                 let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
                 let dx = lanes_mut::<L>(self.dx, self.place.input_at(row - self.start, column, channel));
                 let mut share = [0.0; L];
-                for (((share, left), &value), &best) in share.iter_mut().zip(&mut left).zip(values).zip(&best)
-                {
+                for lane in 0..L {
+                    let (value, best) = (values[lane], best[lane]);
                     let here = (value == best) | (value.is_nan() & best.is_nan());
-                    *share = if here { *left } else { 0.0 };
-                    *left = if here { 0.0 } else { *left };
+                    share[lane] = if here { left[lane] } else { 0.0 };
+                    left[lane] = if here { 0.0 } else { left[lane] };
                 }
                 give(dx, &share, self.place.alone);
             }

@@ -65,8 +65,8 @@ fn add_strips<const WIDTH: usize>(to: &mut [f32], rows: &[f32], mut first: usize
         let mut sums = *to;
         for row in rows.chunks_exact(columns) {
             let row: &[f32; WIDTH] = row[first..].first_chunk().expect("as long as `to`");
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value;
+            for column in 0..WIDTH {
+                sums[column] += row[column];
             }
         }
         *to = sums;

@@ -69,27 +69,32 @@ impl Tiles {
     }
 
     /// Most rows of a tile.
+    #[inline]
     pub(super) fn rows(&self) -> usize {
         self.wide.len()
     }
 
     /// Columns of the widest tile: how far panels of `b` lie apart.
+    #[inline]
     pub(super) fn columns(&self) -> usize {
         self.widest
     }
 
     /// Columns that a tile reads of `b` when `left` columns are wanted.
+    #[inline]
     pub(super) fn width(&self, left: usize) -> usize {
         if left <= self.lanes { self.lanes } else { self.widest }
     }
 
     /// Columns that all tiles together read when `columns` are wanted: a multiple of the vector's width.
+    #[inline]
     pub(super) fn padded(&self, columns: usize) -> usize {
         columns.next_multiple_of(self.lanes)
     }
 
     /// Computes a tile of `rows` (at most `self.rows()`) by `columns` (at most `self.columns()`) and stores it, or adds it, at
     /// `out`, whose rows lie `out_row` apart.
+    #[inline]
     pub(super) fn multiply(
         &self,
         factors: &Factors<'_>,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::direct::write_directly;
 use super::moved::Moved;
 use super::operate::Function;
 use super::{Class, Code, Instruction, Join, Leaf, Number, Partial, Region, Source, Stored, Target};
@@ -70,6 +71,7 @@ impl<'a> Compiler<'a> {
             (_, Source::Memory(_) | Source::Word(_)) => 0,
             _ => 1,
         });
+        write_directly(&mut self.region);
         allocate(&mut self.region);
         self.region
     }
@@ -246,7 +248,7 @@ impl<'a> Compiler<'a> {
         };
         let to = *counter;
         *counter += 1;
-        self.region.code.push(Instruction { code, class, to });
+        self.region.code.push(Instruction { code, class, to, direct: None });
         match class {
             Class::One => Source::Scalar(to),
             Class::Full | Class::Row => Source::Register(to),
@@ -266,12 +268,12 @@ fn allocate(region: &mut Region) {
     let end = region.code.len();
     let mut last = vec![0; region.registers];
     for (i, instruction) in region.code.iter_mut().enumerate() {
-        instruction.for_operands(&mut |register| last[*register] = i);
+        instruction.for_registers(&mut |register| last[*register] = i);
     }
-    region.for_results(&mut |register| last[*register] = end);
+    region.for_results(&mut |source| source.for_register(&mut |register| last[*register] = end));
     let (mut place, mut free, mut registers) = (vec![0; last.len()], Vec::new(), 0);
     for (i, instruction) in region.code.iter_mut().enumerate() {
-        let made = (instruction.class != Class::One).then_some(instruction.to);
+        let made = instruction.has_register().then_some(instruction.to);
         if let Some(register) = made {
             place[register] = free.pop().unwrap_or_else(|| {
                 registers += 1;
@@ -280,7 +282,7 @@ fn allocate(region: &mut Region) {
             instruction.to = place[register];
         }
         let mut dying = Vec::new();
-        instruction.for_operands(&mut |register| {
+        instruction.for_registers(&mut |register| {
             if last[*register] == i {
                 dying.push(*register);
             }
@@ -290,22 +292,29 @@ fn allocate(region: &mut Region) {
         dying.dedup();
         free.extend(dying.into_iter().map(|register| place[register]));
     }
-    region.for_results(&mut |register| *register = place[*register]);
+    region.for_results(&mut |source| source.for_register(&mut |register| *register = place[*register]));
     region.registers = registers;
 }
 
 impl Instruction {
-    fn for_operands(&mut self, visit: &mut impl FnMut(&mut usize)) {
+    /// Whether its result goes to a register.
+    fn has_register(&self) -> bool {
+        self.class != Class::One && self.direct.is_none()
+    }
+
+    /// Visits where each operand is found.
+    pub(super) fn for_sources(&mut self, visit: &mut impl FnMut(&mut Source)) {
         match &mut self.code {
-            Code::Apply(function, operands) => {
-                let used = function.arity();
-                operands[..used].iter_mut().for_each(|operand| operand.for_register(visit));
-            }
+            Code::Apply(function, operands) => operands[..function.arity()].iter_mut().for_each(visit),
             Code::Lookup { numbers: source, .. } | Code::Spread(source) | Code::Join(_, source) => {
-                source.for_register(visit);
+                visit(source)
             }
             Code::Leaf(..) | Code::Number(_) | Code::Known(_) => {}
         }
+    }
+
+    fn for_registers(&mut self, visit: &mut impl FnMut(&mut usize)) {
+        self.for_sources(&mut |source| source.for_register(visit));
     }
 }
 
@@ -318,8 +327,9 @@ impl Source {
 }
 
 impl Region {
-    fn for_results(&mut self, visit: &mut impl FnMut(&mut usize)) {
-        self.stores.iter_mut().for_each(|stored| stored.source.for_register(visit));
-        self.partials.iter_mut().for_each(|partial| partial.source.for_register(visit));
+    /// Visits where each stored value, and each that is reduced, is found.
+    pub(super) fn for_results(&mut self, visit: &mut impl FnMut(&mut Source)) {
+        self.stores.iter_mut().for_each(|stored| visit(&mut stored.source));
+        self.partials.iter_mut().for_each(|partial| visit(&mut partial.source));
     }
 }

@@ -19,7 +19,7 @@ fn power_of_two(n: i32) -> f32 {
 /// `c[0] + c[1]·x + …`
 #[inline(always)]
 fn polynomial<const N: usize>(c: [f32; N], x: f32) -> f32 {
-    c.iter().rev().fold(0.0, |sum, &c| sum * x + c)
+    c[..N - 1].iter().rev().fold(c[N - 1], |sum, &c| sum * x + c)
 }
 
 /// eʳ − 1 and n, where x = n·ln 2 + r and |r| <= ln 2 / 2: Taylor to r⁷, whose remainder is under 2⁻²⁸. NaN leaves any n.
@@ -161,15 +161,20 @@ pub(super) fn erfc(x: f32) -> f32 {
     if x.abs() < ERF_EDGE { 1.0 - erf_near(x) } else { far }
 }
 
-/// tanh x: near zero Lambert's continued fraction to its sixth term, elsewhere 1 − 2 / (e²ˣ + 1).
+/// tanh x from e = e^−2|x|: near zero (1 − e) / (1 + e), whose difference keeps its digits; 1 − 2e / (1 + e) where that ratio
+/// is under ½. From 20 on, it is 1.
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
-    let square = x * x;
-    let above = x * square * polynomial([-45_045.0, -2_772.0, -27.0], square);
-    let below = polynomial([135_135.0, 62_370.0, 3_150.0, 28.0], square);
-    let near = x + above / below;
-    let far = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
-    if x.abs() < 0.625 { near } else { far.copysign(x) }
+    let twice = -2.0 * x.abs();
+    let twice = if twice < -40.0 { -40.0 } else { twice };
+    let (power, n) = reduced_exp(twice);
+    let scale = power_of_two(n);
+    let e = scale * power + scale;
+    let near = twice > -1.1;
+    let above = if near { (1.0 - scale) - scale * power } else { 2.0 * e };
+    let ratio = above / (1.0 + e);
+    let value = if near { ratio } else { 1.0 - ratio };
+    value.copysign(x)
 }
 
 /// 1 / (1 + e⁻ˣ), from e^−|x|, which cannot overflow.

@@ -4,6 +4,7 @@
 //! one loop over the block.
 
 mod compile;
+mod direct;
 mod leaf;
 mod math;
 mod moved;
@@ -87,6 +88,8 @@ struct Instruction {
     class: Class,
     /// A number if the class is `One`, else a register.
     to: usize,
+    /// Where the result goes in the place of the register.
+    direct: Option<Target>,
 }
 
 /// Where a stored value goes.
@@ -124,11 +127,13 @@ pub(super) struct Region {
 
 impl Region {
     /// Whether there is nothing to do but what the anchor did.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.code.is_empty() && self.stores.is_empty() && self.partials.is_empty()
     }
 
     /// Roughly how many passes over its elements it takes, for the choice of threads.
+    #[inline]
     pub(super) fn weight(&self) -> usize {
         1 + self.code.iter().filter(|i| i.class == Class::Full).count() + self.stores.len()
     }

@@ -42,6 +42,11 @@ impl Moved {
         Self { parts, along, covered }
     }
 
+    /// Whether a part lies at `address`.
+    pub(super) fn reads(&self, address: Address) -> bool {
+        self.parts.iter().any(|part| part.from == address)
+    }
+
     /// Elements `start..`.
     pub(super) fn fill(&self, context: &Context<'_>, start: usize, out: &mut [f32]) {
         if let Some(along) = self.along {
@@ -93,22 +98,32 @@ impl Part {
     /// Where row `row` of the result starts in the input; `None` if it is in no part of it.
     fn row_source(&self, outer: &[PieceAxis], batch: usize, mut row: usize) -> Option<usize> {
         let mut source = 0;
-        for (axis, stride) in outer.iter().zip(&self.strides).rev() {
-            let size = axis.size.at(batch);
-            let index = (row % size).checked_sub(axis.first)?;
-            row /= size;
-            if !index.is_multiple_of(axis.every) || index / axis.every >= axis.count.at(batch) {
+        for (i, (axis, stride)) in outer.iter().zip(&self.strides).enumerate().rev() {
+            let mut place = row;
+            if i > 0 {
+                let size = axis.size.at(batch);
+                (row, place) = (row / size, row % size);
+            }
+            let distance = place.checked_sub(axis.first)?;
+            let index = numbers_below(axis, distance);
+            if index * axis.every != distance || index >= axis.count.at(batch) {
                 return None;
             }
-            source += position(axis, index / axis.every) * stride.at(batch);
+            source += position(axis, index) * stride.at(batch);
         }
         Some(source)
     }
 }
 
+/// How many of a piece's elements lie less than `distance` behind its first.
+fn numbers_below(axis: &PieceAxis, distance: usize) -> usize {
+    // Nearly every axis takes all, and a division as long as a dozen elements.
+    if axis.every == 1 { distance } else { distance.div_ceil(axis.every) }
+}
+
 /// Columns `within..` of a row: those that the part holds.
 fn fill_run(axis: &PieceAxis, batch: usize, from: &[f32], within: usize, out: &mut [f32]) {
-    let number = |column: usize| column.saturating_sub(axis.first).div_ceil(axis.every);
+    let number = |column: usize| numbers_below(axis, column.saturating_sub(axis.first));
     let (first, end) = (number(within), number(within + out.len()).min(axis.count.at(batch)));
     if first >= end {
         return;

@@ -37,13 +37,9 @@ impl Function {
 }
 
 /// As many elements as the result has, or one that stands for all.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Operand<'a> {
-    Slice(&'a [f32]),
-    One(f32),
-}
+pub(super) type Operand<'a> = &'a [f32];
 
-/// An instruction with its operands at hand; those it does not use are `One(0.0)`.
+/// An instruction with its operands at hand; those it does not use are empty.
 pub(super) struct Operation<'a> {
     pub(super) function: Function,
     pub(super) operands: [Operand<'a>; 3],
@@ -72,26 +68,26 @@ impl Body for Operation<'_> {
 // Bare loops: a `for_each` with a long body becomes a function of its own, which is not compiled for the level.
 #[inline(always)]
 fn map(a: Operand<'_>, out: &mut [f32], f: impl Fn(f32) -> f32) {
-    match a {
-        Operand::Slice(a) => {
+    match *a {
+        [a] => out.fill(f(a)),
+        _ => {
             for (out, &a) in out.iter_mut().zip(a) {
                 *out = f(a);
             }
         }
-        Operand::One(a) => out.fill(f(a)),
     }
 }
 
 #[inline(always)]
 fn zip(a: Operand<'_>, b: Operand<'_>, out: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match (a, b) {
-        (Operand::Slice(a), Operand::Slice(b)) => {
+        (_, &[b]) => map(a, out, |a| f(a, b)),
+        (&[a], _) => map(b, out, |b| f(a, b)),
+        _ => {
             for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
                 *out = f(a, b);
             }
         }
-        (a, Operand::One(b)) => map(a, out, |a| f(a, b)),
-        (Operand::One(a), b) => map(b, out, |b| f(a, b)),
     }
 }
 
@@ -151,23 +147,15 @@ fn compare<T: PartialOrd>(
 #[inline(always)]
 fn select(condition: Operand<'_>, a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
     let pick = |c: f32, a: f32, b: f32| if c != 0.0 { a } else { b };
-    let condition = match condition {
-        Operand::Slice(condition) => condition,
-        Operand::One(c) if c != 0.0 => return map(a, out, |x| x),
-        Operand::One(_) => return map(b, out, |x| x),
-    };
+    if let &[c] = condition {
+        return map(if c != 0.0 { a } else { b }, out, |x| x);
+    }
     let with = out.iter_mut().zip(condition);
     match (a, b) {
-        (Operand::Slice(a), Operand::Slice(b)) => {
-            with.zip(a.iter().zip(b)).for_each(|((out, &c), (&a, &b))| *out = pick(c, a, b));
-        }
-        (Operand::Slice(a), Operand::One(b)) => {
-            with.zip(a).for_each(|((out, &c), &a)| *out = pick(c, a, b));
-        }
-        (Operand::One(a), Operand::Slice(b)) => {
-            with.zip(b).for_each(|((out, &c), &b)| *out = pick(c, a, b));
-        }
-        (Operand::One(a), Operand::One(b)) => with.for_each(|(out, &c)| *out = pick(c, a, b)),
+        (&[a], &[b]) => with.for_each(|(out, &c)| *out = pick(c, a, b)),
+        (&[a], _) => with.zip(b).for_each(|((out, &c), &b)| *out = pick(c, a, b)),
+        (_, &[b]) => with.zip(a).for_each(|((out, &c), &a)| *out = pick(c, a, b)),
+        _ => with.zip(a.iter().zip(b)).for_each(|((out, &c), (&a, &b))| *out = pick(c, a, b)),
     }
 }
 

@@ -28,10 +28,12 @@ pub(in crate::cpu) struct Span {
 
 impl Span {
     /// A block without rows.
+    #[inline]
     pub(in crate::cpu) fn plain(start: usize, len: usize) -> Self {
         Self { start, len, row: 0, rows: 0, leads: start == 0 }
     }
 
+    #[inline]
     fn of(&self, class: Class) -> (usize, usize) {
         match class {
             Class::Full => (self.start, self.len),
@@ -121,16 +123,28 @@ impl Run<'_> {
             self.frame.numbers[instruction.to] = number[0];
             return;
         }
-        let mut register = std::mem::take(&mut self.frame.registers[instruction.to]);
-        self.compute(&instruction.code, start, &mut register[..len]);
-        self.frame.registers[instruction.to] = register;
+        match instruction.direct {
+            None => {
+                let mut register = std::mem::take(&mut self.frame.registers[instruction.to]);
+                self.compute(&instruction.code, start, &mut register[..len]);
+                self.frame.registers[instruction.to] = register;
+            }
+            Some(Target::Memory(to)) => {
+                self.compute(&instruction.code, start, self.context.write(to, start..start + len));
+            }
+            Some(Target::Anchor) => {
+                let words = std::mem::take(&mut self.anchor);
+                self.compute(&instruction.code, start, words);
+                self.anchor = words;
+            }
+        }
     }
 
     fn compute(&self, code: &Code, start: usize, out: &mut [f32]) {
         match code {
             Code::Apply(function, sources) => {
                 let used = function.arity();
-                let mut operands = [Operand::One(0.0); 3];
+                let mut operands: [Operand<'_>; 3] = [&[]; 3];
                 for (operand, &source) in operands.iter_mut().zip(&sources[..used]) {
                     *operand = self.operand(source, start, out.len());
                 }
@@ -153,23 +167,21 @@ impl Run<'_> {
         }
     }
 
+    #[inline]
     fn operand(&self, source: Source, start: usize, len: usize) -> Operand<'_> {
         match source {
-            Source::Register(register) => Operand::Slice(&self.frame.registers[register][..len]),
-            Source::First(register) => Operand::One(self.frame.registers[register][0]),
-            Source::Scalar(number) => Operand::One(self.frame.numbers[number]),
-            Source::Memory(address) => Operand::Slice(self.context.read(address, start..start + len)),
-            Source::Word(address) => Operand::One(self.context.read(address, 0..1)[0]),
-            Source::Anchor => Operand::Slice(self.anchor),
+            Source::Register(register) => &self.frame.registers[register][..len],
+            Source::First(register) => &self.frame.registers[register][..1],
+            Source::Scalar(number) => &self.frame.numbers[number..=number],
+            Source::Memory(address) => self.context.read(address, start..start + len),
+            Source::Word(address) => self.context.read(address, 0..1),
+            Source::Anchor => self.anchor,
         }
     }
 
     /// All full elements of the block.
     fn row(&self, source: Source) -> &[f32] {
-        match self.operand(source, self.span.start, self.span.len) {
-            Operand::Slice(row) => row,
-            Operand::One(_) => unreachable!("what is reduced was copied to a register"),
-        }
+        self.operand(source, self.span.start, self.span.len)
     }
 
     fn number(&self, number: Number) -> f32 {
@@ -182,11 +194,9 @@ impl Run<'_> {
 
     fn spread(&self, source: Source, out: &mut [f32]) {
         let columns = out.len() / self.span.rows;
-        match self.operand(source, self.span.row, self.span.rows) {
-            Operand::Slice(rows) => {
-                out.chunks_exact_mut(columns).zip(rows).for_each(|(out, &value)| out.fill(value));
-            }
-            Operand::One(value) => out.fill(value),
+        match *self.operand(source, self.span.row, self.span.rows) {
+            [value] => out.fill(value),
+            ref rows => out.chunks_exact_mut(columns).zip(rows).for_each(|(out, &value)| out.fill(value)),
         }
     }
 
@@ -215,19 +225,18 @@ impl Run<'_> {
 /// The numbers of `table` at the rows `numbers`, which are the bits of integers; NaN where there is none.
 fn lookup(table: &[f32], numbers: Operand<'_>, out: &mut [f32]) {
     match numbers {
-        Operand::Slice(numbers) => gather(table, numbers, 1, out),
-        Operand::One(number) => {
-            let rows = out.len();
-            gather(table, &[number], 1, &mut out[..1]);
+        [_] => {
+            gather(table, numbers, 1, &mut out[..1]);
             let first = out[0];
-            out[1..rows].fill(first);
+            out.fill(first);
         }
+        _ => gather(table, numbers, 1, out),
     }
 }
 
 fn copy(from: Operand<'_>, to: &mut [f32]) {
-    match from {
-        Operand::Slice(from) => to.copy_from_slice(from),
-        Operand::One(value) => to.fill(value),
+    match *from {
+        [value] => to.fill(value),
+        _ => to.copy_from_slice(from),
     }
 }
