@@ -57,6 +57,8 @@
 //! | trace | `steps submitted`, to a GPU | `steps` |
 #![warn(missing_docs)]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod formats;

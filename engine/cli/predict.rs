@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Tensor;
+use crate::formats::npy;
 use anyhow::Result;
 use clap::Args;
-use gradus::Tensor;
-use gradus::formats::npy;
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples};

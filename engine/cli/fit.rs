@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
-use gradus::model::plot::history_charts;
-use gradus::{
+use crate::model::plot::history_charts;
+use crate::{
     CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Tensors, Training,
 };
+use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all, read_or_make_up};

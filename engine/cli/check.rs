@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::model::Against;
 use anyhow::Result;
 use clap::Args;
-use gradus::model::Against;
 use serde_json::json;
 
 use super::model::{DeviceName, ModelFile, read_or_make_up};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::formats::write_file;
 use anyhow::Result;
 use clap::Args;
-use gradus::formats::write_file;
 use serde_json::json;
 
 use super::fit::Settings;

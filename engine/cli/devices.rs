@@ -1,8 +1,8 @@
 //! `gradus devices`
 
+use crate::Error;
+use crate::gpu::survey::{Adapter, Answer, adapters, automatic};
 use anyhow::Result;
-use gradus::Error;
-use gradus::gpu::survey::{Adapter, Answer, adapters, automatic};
 use serde_json::{Map, Value, json};
 
 use super::output::Output;

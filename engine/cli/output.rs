@@ -3,8 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use crate::Logs;
 use anyhow::{Context, Result};
-use gradus::Logs;
 use serde_json::{Map, Value, json};
 
 /// The outcome of a command, in both forms.

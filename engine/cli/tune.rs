@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::formats::write_file;
+use crate::graph::{Axis, Window};
+use crate::model::Tuned;
+use crate::schedule::{Contraction, Division, Tile};
+use crate::{Device, Model};
 use anyhow::{Result, bail};
 use clap::Args;
-use gradus::formats::write_file;
-use gradus::graph::{Axis, Window};
-use gradus::model::Tuned;
-use gradus::schedule::{Contraction, Division, Tile};
-use gradus::{Device, Model};
 use serde_json::{Value, json};
 
 use super::fit::Settings;
