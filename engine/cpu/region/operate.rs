@@ -65,14 +65,15 @@ impl Body for Operation<'_> {
     }
 }
 
-// Bare loops: a `for_each` with a long body becomes a function of its own, which is not compiled for the level.
+// Bare loops: a `for_each` with a long body, or a `zip`, may become a function of its own, which is not compiled for the level.
 #[inline(always)]
 fn map(a: Operand<'_>, out: &mut [f32], f: impl Fn(f32) -> f32) {
     match *a {
         [a] => out.fill(f(a)),
         _ => {
-            for (out, &a) in out.iter_mut().zip(a) {
-                *out = f(a);
+            let a = &a[..out.len()];
+            for i in 0..out.len() {
+                out[i] = f(a[i]);
             }
         }
     }
@@ -84,8 +85,9 @@ fn zip(a: Operand<'_>, b: Operand<'_>, out: &mut [f32], f: impl Fn(f32, f32) -> 
         (_, &[b]) => map(a, out, |a| f(a, b)),
         (&[a], _) => map(b, out, |b| f(a, b)),
         _ => {
-            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
-                *out = f(a, b);
+            let (a, b) = (&a[..out.len()], &b[..out.len()]);
+            for i in 0..out.len() {
+                out[i] = f(a[i], b[i]);
             }
         }
     }
