@@ -8,7 +8,6 @@ mod choices;
 mod conv;
 mod custom_step;
 mod differences;
-#[cfg(feature = "cpu")]
 mod executor;
 #[cfg(all(feature = "hdf5", feature = "cpu"))]
 mod faults;

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use crate::model::Against;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use super::model::{DeviceName, ModelFile, read_or_make_up};
 use super::output::Output;
+use crate::model::Against;
 
 /// Arguments of `gradus check`.
 #[derive(Args)]

@@ -1,11 +1,11 @@
 //! `gradus devices`
 
-use crate::Error;
-use crate::gpu::survey::{Adapter, Answer, adapters, automatic};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::output::Output;
+use crate::Error;
+use crate::gpu::survey::{Adapter, Answer, adapters, automatic};
 
 /// All adapters, and which one `auto` takes.
 pub fn run() -> Result<Output> {

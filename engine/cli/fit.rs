@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::model::plot::history_charts;
-use crate::{
-    CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Tensors, Training,
-};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all, read_or_make_up};
 use super::output::{Output, logs};
+use crate::model::plot::history_charts;
+use crate::{
+    CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Tensors, Training,
+};
 
 /// What a model is trained for, where it differs from what the file says.
 #[derive(Args)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Device, Model, Tensor, Tensors, data};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+
+use crate::{Device, Model, Tensor, Tensors, data};
 
 /// A model in a file, and what goes with it.
 #[derive(Args)]

@@ -3,9 +3,10 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use crate::Logs;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+
+use crate::Logs;
 
 /// The outcome of a command, in both forms.
 pub struct Output {

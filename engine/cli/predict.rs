@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Tensor;
-use crate::formats::npy;
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples};
 use super::output::Output;
+use crate::Tensor;
+use crate::formats::npy;
 
 /// Arguments of `gradus predict`.
 #[derive(Args)]

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::formats::write_file;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::fit::Settings;
 use super::model::{DeviceName, ModelFile};
 use super::output::Output;
+use crate::formats::write_file;
 
 /// Arguments of `gradus profile`.
 #[derive(Args)]

@@ -2,11 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::formats::write_file;
-use crate::graph::{Axis, Window};
-use crate::model::Tuned;
-use crate::schedule::{Contraction, Division, Tile};
-use crate::{Device, Model};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,6 +9,11 @@ use serde_json::{Value, json};
 use super::fit::Settings;
 use super::model::DeviceName;
 use super::output::Output;
+use crate::formats::write_file;
+use crate::graph::{Axis, Window};
+use crate::model::Tuned;
+use crate::schedule::{Contraction, Division, Tile};
+use crate::{Device, Model};
 
 /// Arguments of `gradus tune`.
 #[derive(Args)]

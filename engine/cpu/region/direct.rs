@@ -18,9 +18,7 @@ pub(super) fn write_directly(region: &mut Region) {
 fn writer(region: &Region, number: usize) -> Option<usize> {
     let stored = &region.stores[number];
     let Source::Register(register) = stored.source else { return None };
-    let made = |instruction: &Instruction| {
-        instruction.class == Class::Full && instruction.to == register && instruction.direct.is_none()
-    };
+    let made = |instruction: &Instruction| instruction.class == Class::Full && instruction.to == register;
     let writer = region.code.iter().position(made)?;
     let old = from(stored.to);
     let read = region.code[writer..].iter().any(|later| later.reads(old, register))
@@ -53,21 +51,21 @@ fn redirect(region: &mut Region, writer: usize, number: usize) {
 impl Instruction {
     /// Whether it reads what lies at `old`, or the first element of `register` for all.
     fn reads(&self, old: Source, register: usize) -> bool {
-        let mut reads = false;
-        self.clone().for_sources(&mut |source| {
-            reads |= match (*source, old) {
-                (Source::Word(word), Source::Memory(memory)) => word == memory,
-                (source, old) => source == old || source == Source::First(register),
-            };
-        });
-        let Source::Memory(memory) = old else { return reads };
-        reads
-            || match &self.code {
-                Code::Leaf(Leaf::Memory(address), _) => *address == memory,
-                Code::Leaf(Leaf::Moved(moved), _) => moved.reads(memory),
-                Code::Lookup { table, .. } => *table == memory,
-                _ => false,
+        let there = |address| old == Source::Memory(address);
+        let reads = |source| match source {
+            Source::Word(address) => there(address),
+            _ => source == old || source == Source::First(register),
+        };
+        match &self.code {
+            Code::Apply(function, operands) => {
+                operands[..function.arity()].iter().any(|&source| reads(source))
             }
+            Code::Lookup { table, numbers, .. } => there(*table) || reads(*numbers),
+            Code::Spread(source) | Code::Join(_, source) => reads(*source),
+            Code::Leaf(Leaf::Memory(address), _) => there(*address),
+            Code::Leaf(Leaf::Moved(moved), _) => moved.parts().any(there),
+            Code::Leaf(..) | Code::Number(_) | Code::Known(_) => false,
+        }
     }
 }
 
@@ -123,7 +121,7 @@ mod tests {
             ("later", storing(sum(), vec![add(1, Source::Scalar(0), there)])),
             ("as one word", storing(sum(), vec![add(1, Source::Word(memory(64)), Source::Scalar(0))])),
             ("by a broadcast", storing(sum(), vec![leaf(Leaf::Memory(memory(64)))])),
-            ("in a table", storing(sum(), vec![Instruction { code: lookup, ..sum() }])),
+            ("in a table", storing(sum(), vec![Instruction { code: lookup, to: 1, ..sum() }])),
             ("for its first element", storing(sum(), vec![add(1, Source::First(0), Source::Scalar(0))])),
         ] {
             let mut after = region.clone();

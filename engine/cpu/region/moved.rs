@@ -42,9 +42,9 @@ impl Moved {
         Self { parts, along, covered }
     }
 
-    /// Whether a part lies at `address`.
-    pub(super) fn reads(&self, address: Address) -> bool {
-        self.parts.iter().any(|part| part.from == address)
+    /// Where its parts lie.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Address> {
+        self.parts.iter().map(|part| part.from)
     }
 
     /// Elements `start..`.

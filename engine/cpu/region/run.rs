@@ -181,7 +181,9 @@ impl Run<'_> {
 
     /// All full elements of the block.
     fn row(&self, source: Source) -> &[f32] {
-        self.operand(source, self.span.start, self.span.len)
+        let row = self.operand(source, self.span.start, self.span.len);
+        assert_eq!(row.len(), self.span.len, "what is reduced was copied to a register");
+        row
     }
 
     fn number(&self, number: Number) -> f32 {
