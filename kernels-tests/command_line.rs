@@ -129,6 +129,7 @@ fn failures_and_wrong_usage_have_their_codes() {
             "mean_squared_error",
         ),
         (&["fit", "model.keras", "--x", "x.npy", "--y", "y.npy", "--epochs", "0"], 1, "epochs"),
+        (&["tune", "--x", "x.npy"], 1, "--x needs a model"),
         (&["predict", "model.keras"], 2, "--x"),
         (&["fit", "model.keras", "--x", "x.npy", "--y", "y.npy", "--epochs", "many"], 2, "many"),
         (&["nothing"], 2, "nothing"),

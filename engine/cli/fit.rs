@@ -92,21 +92,38 @@ impl Settings {
     pub fn compile(&self, model: &mut Model) -> Result<bool> {
         compile(model, self, None)
     }
+}
 
-    /// Samples for one step of `model`, `rows` made-up ones if `x` names no files, and if `y` does, the targets: then the
-    /// model is compiled.
-    pub fn one_step(
-        &self,
-        model: &mut Model,
-        [x, y]: [&[String]; 2],
-        rows: usize,
-    ) -> Result<(Tensors, Option<Tensors>)> {
-        let x = read_or_make_up(x, model, rows)?;
-        let y = if y.is_empty() { None } else { Some(read_all(y, 1.0)?.into()) };
-        if y.is_some() && !self.compile(model)? {
+/// What one step of a model sees and is compiled for.
+#[derive(Args)]
+pub struct OneStep {
+    /// Samples of the step, once for each input; without them made-up numbers from 0 to 1
+    #[arg(long, value_name = "FILE")]
+    x: Vec<String>,
+    /// Targets, once for each output: then it is a training step, else a prediction
+    #[arg(long, requires = "x", value_name = "FILE")]
+    y: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
+    /// How many samples are made up
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    batch: usize,
+}
+
+impl OneStep {
+    /// The samples for `model`, and the targets if there are any: then it is compiled.
+    pub fn read(&self, model: &mut Model) -> Result<(Tensors, Option<Tensors>)> {
+        let x = read_or_make_up(&self.x, model, self.batch)?;
+        let y = if self.y.is_empty() { None } else { Some(read_all(&self.y, 1.0)?.into()) };
+        if y.is_some() && !self.settings.compile(model)? {
             bail!("{NO_LOSS}");
         }
         Ok((x, y))
+    }
+
+    /// Whether files were named.
+    pub fn has_files(&self) -> bool {
+        !self.x.is_empty()
     }
 }
 

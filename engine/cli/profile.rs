@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::fit::Settings;
+use super::fit::OneStep;
 use super::model::{DeviceName, ModelFile};
 use super::output::Output;
 use crate::formats::write_file;
@@ -18,17 +18,8 @@ pub struct Profile {
     model: ModelFile,
     #[command(flatten)]
     device: DeviceName,
-    /// Samples of one step, once for each input; without them made-up numbers from 0 to 1
-    #[arg(long, value_name = "FILE")]
-    x: Vec<String>,
-    /// Targets, once for each output: then a training step is measured, else a prediction
-    #[arg(long, requires = "x", value_name = "FILE")]
-    y: Vec<String>,
     #[command(flatten)]
-    settings: Settings,
-    /// How many samples are made up
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    batch: usize,
+    step: OneStep,
     /// How many steps the times are medians of
     #[arg(long, default_value_t = 10, value_name = "N")]
     steps: usize,
@@ -41,7 +32,7 @@ impl Profile {
     /// Measures each kernel.
     pub fn run(&self) -> Result<Output> {
         let mut model = self.model.open_on(&self.device)?;
-        let (x, y) = self.settings.one_step(&mut model, [&self.x, &self.y], self.batch)?;
+        let (x, y) = self.step.read(&mut model)?;
         let profile = model.profile(x, y, self.steps)?;
         if let Some(path) = &self.trace {
             write_file(path, profile.to_chrome_trace().to_string().as_bytes())?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::fit::Settings;
+use super::fit::OneStep;
 use super::model::DeviceName;
 use super::output::Output;
 use crate::formats::write_file;
@@ -23,17 +23,8 @@ pub struct Tune {
     model: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceName,
-    /// Samples of one step, once for each input; without them made-up numbers from 0 to 1
-    #[arg(long, requires = "model", value_name = "FILE")]
-    x: Vec<String>,
-    /// Targets, once for each output: then a training step is tuned, else a prediction
-    #[arg(long, requires = "x", value_name = "FILE")]
-    y: Vec<String>,
     #[command(flatten)]
-    settings: Settings,
-    /// How many samples are made up
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    batch: usize,
+    step: OneStep,
     /// Only those whose name contains this
     #[arg(long, default_value = "", value_name = "TEXT")]
     only: String,
@@ -47,6 +38,9 @@ impl Tune {
     pub fn run(&self) -> Result<Output> {
         let mut contractions = match &self.model {
             Some(path) => self.of_model(path)?,
+            None if self.step.has_files() => {
+                bail!("--x needs a model that takes these samples: name it first")
+            }
             None => usual()?,
         };
         contractions.retain(|contraction| contraction.to_string().contains(&self.only));
@@ -79,7 +73,7 @@ impl Tune {
 
     fn of_model(&self, path: &PathBuf) -> Result<Vec<Contraction>> {
         let mut model = self.device.take(Model::load(path)?)?;
-        let (x, y) = self.settings.one_step(&mut model, [&self.x, &self.y], self.batch)?;
+        let (x, y) = self.step.read(&mut model)?;
         Ok(model.contractions(x, y)?)
     }
 }

@@ -1,19 +1,19 @@
 //! HDF5 files: datasets as [`Tensor`]s, and string attributes. The only module that knows the HDF5 library.
 
+mod numbers;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use self::rows::Rows;
 
-use ::hdf5::{AttrValue, DType, Dataset, FileBuilder, GroupBuilder};
+use ::hdf5::{AttrValue, Dataset, FileBuilder, GroupBuilder};
 
 use crate::error::{Error, Result};
 use crate::formats::{TRUST, most_unpacked, write_file};
-use crate::tensor::{Tensor, Values};
+use crate::tensor::Tensor;
 
 /// How many names an error lists.
 const LISTED: usize = 16;
@@ -120,45 +120,6 @@ impl File {
         Ok((dataset, shape))
     }
 
-    /// Rows `range` of `dataset`, whose whole shape is `shape`.
-    fn read_rows(
-        &self,
-        name: &str,
-        dataset: &Dataset,
-        shape: &[usize],
-        range: Range<usize>,
-    ) -> Result<Tensor> {
-        let damaged = |error: ::hdf5::Error| self.damaged(name, &error);
-        let (start, count) = (range.start as u64, range.len() as u64);
-        let row = shape.get(1..).unwrap_or_default();
-        let first = range.start * row.iter().product::<usize>();
-        let values = match dataset.dtype().map_err(damaged)? {
-            DType::U8 => {
-                Values::U8 { bytes: dataset.read_u8_rows(start, count).map_err(damaged)?, scale: 1.0 }
-            }
-            DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
-                let numbers = dataset.read_i64_rows(start, count).map_err(damaged)?;
-                Values::U32(self.narrow(name, first, &numbers)?)
-            }
-            DType::U16 | DType::U32 | DType::U64 => {
-                let numbers = dataset.read_u64_rows(start, count).map_err(damaged)?;
-                Values::U32(self.narrow(name, first, &numbers)?)
-            }
-            DType::F32 => Values::F32(dataset.read_f32_rows(start, count).map_err(damaged)?),
-            DType::F64 => {
-                let numbers = dataset.read_f64_rows(start, count).map_err(damaged)?;
-                Values::F32(self.round(name, first, &numbers)?)
-            }
-            other => return Err(self.not_numbers(name, &other)),
-        };
-        let shape = if shape.is_empty() { Vec::new() } else { [&[range.len()], row].concat() };
-        if values.len() != shape.iter().product::<usize>() {
-            let problem = format!("dataset \"{name}\" has {} elements for {shape:?}", values.len());
-            return Err(Error::file(&self.path, problem, DAMAGED));
-        }
-        Tensor::new(&shape, values)
-    }
-
     /// The strings of an attribute, one for a scalar; `None` if `group` has no such attribute. The root is "".
     ///
     /// # Errors
@@ -242,50 +203,12 @@ impl File {
         all.is_some_and(|all| all <= self.most_declared() as u64)
     }
 
-    /// Integers as labels; the first of `values` is element number `first`.
-    fn narrow<T: Copy + TryInto<u32> + std::fmt::Display>(
-        &self,
-        name: &str,
-        first: usize,
-        values: &[T],
-    ) -> Result<Vec<u32>> {
-        let convert = |(index, &value): (usize, &T)| {
-            value.try_into().map_err(|_| {
-                let problem = format!("dataset \"{name}\" has {value} at index {}", first + index);
-                Error::file(&self.path, problem, "labels must lie between 0 and 4294967295")
-            })
-        };
-        values.iter().enumerate().map(convert).collect()
-    }
-
-    fn round(&self, name: &str, first: usize, values: &[f64]) -> Result<Vec<f32>> {
-        let convert = |(index, &value): (usize, &f64)| {
-            let rounded = value as f32;
-            if rounded.is_infinite() && value.is_finite() {
-                let at = first + index;
-                let problem = format!("dataset \"{name}\" has {value} at index {at}, too large for f32");
-                return Err(Error::file(&self.path, problem, "scale the data down"));
-            }
-            Ok(rounded)
-        };
-        values.iter().enumerate().map(convert).collect()
-    }
-
     fn no_dataset(&self, name: &str, error: &::hdf5::Error) -> Error {
         let problem = match error {
             ::hdf5::Error::NotADataset(_) => format!("\"{name}\" is a group, not a dataset"),
             error => format!("has no dataset \"{name}\" ({error})"),
         };
         Error::file(&self.path, problem, self.present(name))
-    }
-
-    fn not_numbers(&self, name: &str, found: &DType) -> Error {
-        let problem = format!("dataset \"{name}\" holds {found}");
-        Error::file(
-            &self.path,
-            problem,
-            "expected integers of 8 to 64 bits, or floats of 32 or 64: convert it",
-        )
     }
 
     fn damaged(&self, name: &str, error: &::hdf5::Error) -> Error {
@@ -405,7 +328,7 @@ impl Group {
         }
         for (name, member) in self.members {
             match member {
-                Member::Array(array, storage) => fill(file.create_dataset(&name), &array, storage),
+                Member::Array(array, storage) => numbers::fill(file.create_dataset(&name), &array, storage),
                 Member::Group(group) => {
                     let builder = group.build(file.create_group(&name));
                     file.add_group(builder.finish());
@@ -423,7 +346,9 @@ impl Group {
         }
         for (name, member) in self.members {
             match member {
-                Member::Array(array, storage) => fill(builder.create_dataset(&name), &array, storage),
+                Member::Array(array, storage) => {
+                    numbers::fill(builder.create_dataset(&name), &array, storage)
+                }
                 Member::Group(group) => {
                     let inner = group.build(builder.create_group(&name));
                     builder.add_group(inner.finish());
@@ -431,24 +356,6 @@ impl Group {
             }
         }
         builder
-    }
-}
-
-fn fill(dataset: &mut ::hdf5::DatasetBuilder, array: &Tensor, storage: Storage) {
-    match array.values() {
-        Values::U8 { bytes, scale: 1.0 } => dataset.with_u8_data(bytes),
-        Values::U32(labels) => {
-            let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-            dataset.with_i64_data(&labels)
-        }
-        Values::F32(values) => dataset.with_f32_data(values),
-        Values::U8 { .. } => dataset.with_f32_data(&array.to_f32()),
-    };
-    let mut shape: Vec<u64> = array.shape().iter().map(|&size| size as u64).collect();
-    dataset.with_shape(&shape);
-    if let (Storage::Gzip { rows }, Some(first)) = (storage, shape.first_mut()) {
-        *first = (rows as u64).clamp(1, (*first).max(1));
-        dataset.with_chunks(&shape).with_deflate(9);
     }
 }
 

@@ -32,6 +32,16 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| Error::file(path, format!("cannot be read: {error}"), "check the path"))
 }
 
+/// The numbers that lie in `data`, least significant byte first, as all formats here store them.
+pub(crate) fn elements<const N: usize, T>(data: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks::<N>().0.iter().map(|&bytes| element(bytes)).collect()
+}
+
+/// `values` as [`elements`] reads them.
+pub(crate) fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
 /// How many bytes a file of `packed` bytes may become in memory. Data shrinks less than eightfold; a file that
 /// says more is made to exhaust the memory, or was compressed where storing it would do. Whoever trusts such a file lets
 /// `GRADUS_MOST_UNPACKED` name a larger number of bytes.

@@ -7,7 +7,7 @@ use ::safetensors::{Dtype, SafeTensors, serialize};
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
-use crate::formats::{read_file, write_file};
+use crate::formats::{elements, little_endian, read_file, write_file};
 use crate::tensor::Tensor;
 
 const DAMAGED: &str = "give a whole safetensors file of F32, F16, BF16 or F64 tensors";
@@ -67,10 +67,6 @@ fn floats(kind: Dtype, data: &[u8]) -> Result<Vec<f32>, String> {
     }
 }
 
-fn elements<const N: usize, T>(data: &[u8], element: impl Fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks::<N>().0.iter().map(|&bytes| element(bytes)).collect()
-}
-
 /// Writes tensors by name as `F32`, whole or not at all.
 ///
 /// # Errors
@@ -80,8 +76,7 @@ pub fn write(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()>
     let failed = |error: ::safetensors::SafeTensorError| {
         Error::file(path, format!("cannot be written as safetensors ({error})"), "give each tensor its name")
     };
-    let bytes = |tensor: &Tensor| tensor.to_f32().iter().flat_map(|value| value.to_le_bytes()).collect();
-    let data: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| bytes(tensor)).collect();
+    let data: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| little_endian(&tensor.to_f32())).collect();
     let mut views = Vec::with_capacity(tensors.len());
     for ((name, tensor), data) in tensors.iter().zip(&data) {
         let view = TensorView::new(Dtype::F32, tensor.shape().to_vec(), data).map_err(failed)?;

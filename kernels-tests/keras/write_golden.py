@@ -43,6 +43,7 @@ def main():
         file["i32"], file["i64"] = np.arange(3, dtype="i4"), np.arange(3, dtype="i8")
         file["u16"], file["big_endian"] = np.arange(3, dtype="u2"), np.arange(3, dtype=">i4")
         file["f32"], file["f64"] = np.float32([0.5, -1.5]), np.float64([0.1, -1.5])
+        file["f32_big_endian"] = np.array([0.5, -1.5], ">f4")
         file["scalar"], file["empty"] = np.float32(7), np.zeros((0, 3), "f4")
         file["negative"], file["huge"] = np.int64([3, -1]), np.float64([1, 1e300])
         file["half"], file["text"], file["flag"] = np.float16([1]), "hello", np.bool_([True])

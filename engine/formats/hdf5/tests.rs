@@ -20,7 +20,9 @@ fn what_h5py_wrote_is_read() -> Result<()> {
     for name in ["i32", "i64", "u16", "big_endian"] {
         assert_eq!(file.dataset(name)?, Tensor::u32(&[3], vec![0, 1, 2])?, "{name}");
     }
-    assert_eq!(file.dataset("f32")?, Tensor::f32(&[2], vec![0.5, -1.5])?);
+    for name in ["f32", "f32_big_endian"] {
+        assert_eq!(file.dataset(name)?, Tensor::f32(&[2], vec![0.5, -1.5])?, "{name}");
+    }
     assert_eq!(file.dataset("f64")?, Tensor::f32(&[2], vec![0.1, -1.5])?);
     assert_eq!(file.dataset("scalar")?, Tensor::f32(&[], vec![7.0])?);
     assert_eq!(file.dataset("empty")?, Tensor::f32(&[0, 3], vec![])?);

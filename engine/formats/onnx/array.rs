@@ -2,6 +2,8 @@
 
 use half::{bf16, f16};
 
+use crate::formats;
+
 /// An array: floats of 16 to 64 bits are read as `f32`, integers and truth values as `i64`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -98,27 +100,26 @@ impl Stored<'_> {
 /// Elements in little-endian order.
 fn from_bytes(element: i64, raw: &[u8]) -> Result<Numbers, String> {
     Ok(match element {
-        1 => Numbers::Floats(elements(raw, f32::from_le_bytes)?),
-        11 => Numbers::Floats(elements(raw, |bytes| f64::from_le_bytes(bytes) as f32)?),
-        10 => Numbers::Floats(elements(raw, |bytes| f16::from_le_bytes(bytes).to_f32())?),
-        16 => Numbers::Floats(elements(raw, |bytes| bf16::from_le_bytes(bytes).to_f32())?),
-        2 | 9 => Numbers::Ints(elements(raw, |[byte]| i64::from(byte))?),
-        3 => Numbers::Ints(elements(raw, |bytes| i64::from(i8::from_le_bytes(bytes)))?),
-        4 => Numbers::Ints(elements(raw, |bytes| i64::from(u16::from_le_bytes(bytes)))?),
-        5 => Numbers::Ints(elements(raw, |bytes| i64::from(i16::from_le_bytes(bytes)))?),
-        6 => Numbers::Ints(elements(raw, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
-        12 => Numbers::Ints(elements(raw, |bytes| i64::from(u32::from_le_bytes(bytes)))?),
-        7 | 13 => Numbers::Ints(elements(raw, i64::from_le_bytes)?),
+        1 => Numbers::Floats(whole_elements(raw, f32::from_le_bytes)?),
+        11 => Numbers::Floats(whole_elements(raw, |bytes| f64::from_le_bytes(bytes) as f32)?),
+        10 => Numbers::Floats(whole_elements(raw, |bytes| f16::from_le_bytes(bytes).to_f32())?),
+        16 => Numbers::Floats(whole_elements(raw, |bytes| bf16::from_le_bytes(bytes).to_f32())?),
+        2 | 9 => Numbers::Ints(whole_elements(raw, |[byte]| i64::from(byte))?),
+        3 => Numbers::Ints(whole_elements(raw, |bytes| i64::from(i8::from_le_bytes(bytes)))?),
+        4 => Numbers::Ints(whole_elements(raw, |bytes| i64::from(u16::from_le_bytes(bytes)))?),
+        5 => Numbers::Ints(whole_elements(raw, |bytes| i64::from(i16::from_le_bytes(bytes)))?),
+        6 => Numbers::Ints(whole_elements(raw, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
+        12 => Numbers::Ints(whole_elements(raw, |bytes| i64::from(u32::from_le_bytes(bytes)))?),
+        7 | 13 => Numbers::Ints(whole_elements(raw, i64::from_le_bytes)?),
         other => return Err(not_numbers(other)),
     })
 }
 
-fn elements<const N: usize, T>(raw: &[u8], element: impl Fn([u8; N]) -> T) -> Result<Vec<T>, String> {
-    let (elements, over) = raw.as_chunks::<N>();
-    if !over.is_empty() {
+fn whole_elements<const N: usize, T>(raw: &[u8], element: impl Fn([u8; N]) -> T) -> Result<Vec<T>, String> {
+    if !raw.len().is_multiple_of(N) {
         return Err(format!("has {} bytes, no multiple of {N}", raw.len()));
     }
-    Ok(elements.iter().map(|&bytes| element(bytes)).collect())
+    Ok(formats::elements(raw, element))
 }
 
 fn not_numbers(element: i64) -> String {

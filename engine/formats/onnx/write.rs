@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Array, Attribute, FLOAT, Graph, INT64, Model, Node, Numbers, Port, Size, fingerprint};
 use crate::error::Result;
 use crate::formats::protobuf::Writer;
-use crate::formats::write_file;
+use crate::formats::{little_endian, write_file};
 
 /// Writes a model, whole or not at all. `metadata` may depend on what tells its graph from any other.
 ///
@@ -108,7 +108,7 @@ fn array(name: &str, array: &Array, writer: &mut Writer) {
     let dims: Vec<i64> = array.shape.iter().map(|&size| size as i64).collect();
     writer.ints(1, &dims);
     let (element, raw): (i64, Vec<u8>) = match &array.values {
-        Numbers::Floats(values) => (FLOAT, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Numbers::Floats(values) => (FLOAT, little_endian(values)),
         Numbers::Ints(values) => (INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
     };
     writer.int(2, element);
