@@ -1,6 +1,7 @@
 //! `C[m, n] = op(A) · op(B)`, where op may transpose.
 //!
-//! Both factors are packed and multiplied tile by tile (`tile.rs`), 256 terms at a time. Four ways to divide the work:
+//! Both factors are multiplied tile by tile (`tile.rs`), 256 terms at a time, and packed for it where reading them in place
+//! would be slower: of the left one, neighbours in a row are read one after the other anyway. Four ways to divide the work:
 //! blocks of rows of C; blocks of columns, where rows are few; blocks of rows with the product transposed, where
 //! columns are so few that tiles would be mostly padding; and blocks of terms, with partial products added in order, where C
 //! is small and its sums are long. Tiny products are plain loops.
@@ -24,7 +25,7 @@ const PIECES: usize = 16;
 const READS_IN_PLACE: usize = 6;
 /// The same where its rows are less than a page apart, so that they do not crowd the same places of the caches.
 const READS_IN_PAGES: usize = 12;
-/// Numbers in a page of memory.
+/// Numbers in a page of memory. Rows of a left factor that lie less than that apart are read in place.
 const PAGE: usize = 1024;
 /// Rows of the smallest piece of a product whose right factor lies packed.
 const ROWS_OF_PACKED: usize = 8;
@@ -131,6 +132,14 @@ struct Product<'a> {
     in_place: usize,
 }
 
+/// The left factor of one block of terms.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    data: &'a [f32],
+    /// How far its rows lie apart where it is read in place; else it is packed, tile after tile and term after term.
+    row: Option<usize>,
+}
+
 /// How a product is divided.
 enum Way {
     Plain,
@@ -225,20 +234,24 @@ impl Product<'_> {
 
     /// Computes the product on this thread, from packed panels, into (or onto) `out`, whose rows lie `out_row` apart.
     fn compute(&self, panels: &[f32], out: &mut [f32], out_row: usize, add: bool) {
-        with_scratch(self.m * self.k.min(BLOCK), |packed| {
+        let row = (self.a.column == 1 && self.a.row < PAGE).then_some(self.a.row);
+        with_scratch(if row.is_some() { 0 } else { self.m * self.k.min(BLOCK) }, |packed| {
             for (start, terms) in even_parts(self.k, BLOCK) {
                 let from = self.a.from(0, start);
-                let (rows, most) = (self.m, self.tiles.rows());
-                self.level.run(PackRows { level: self.level, from, rows, terms, most, to: packed });
-                self.compute_block(packed, panels, [start, terms], out, out_row, add || start > 0);
+                if row.is_none() {
+                    let (rows, most) = (self.m, self.tiles.rows());
+                    self.level.run(PackRows { level: self.level, from, rows, terms, most, to: packed });
+                }
+                let left = Left { data: if row.is_some() { from.data } else { packed }, row };
+                self.compute_block(left, panels, [start, terms], out, out_row, add || start > 0);
             }
         })
     }
 
-    /// As `compute`, for one block of terms whose left factor is packed.
+    /// As `compute`, for one block of terms.
     fn compute_block(
         &self,
-        packed: &[f32],
+        left: Left<'_>,
         panels: &[f32],
         [start, terms]: [usize; 2],
         out: &mut [f32],
@@ -253,10 +266,11 @@ impl Product<'_> {
                 None => (&self.b.data[column..], self.b.row),
             };
             for (row, rows) in even_parts(self.m, self.tiles.rows()) {
+                let (a_row, a_term) = left.row.map_or((1, rows), |row| (row, 1));
                 let factors = Factors {
-                    a: &packed[row * terms..],
-                    a_row: 1,
-                    a_term: rows,
+                    a: &left.data[row * left.row.unwrap_or(terms)..],
+                    a_row,
+                    a_term,
                     b,
                     b_term,
                     runs: &[Run { a: 0, b: start, terms }],

@@ -52,7 +52,7 @@ impl Body for PackColumns<'_> {
         let rows = to.chunks_exact_mut(width).take(terms);
         if from.column == 1 {
             for (t, row) in rows.enumerate() {
-                row[..count].copy_from_slice(&from.data[t * from.row..][..count]);
+                copy_few(&from.data[t * from.row..][..count], &mut row[..count]);
                 row[count..].fill(0.0);
             }
         } else {
@@ -84,12 +84,34 @@ impl Body for PackRows<'_> {
             let from = from.from(first, 0);
             if from.row == 1 {
                 for (t, column) in tile.chunks_exact_mut(count).enumerate() {
-                    column.copy_from_slice(&from.data[t * from.column..][..count]);
+                    copy_few(&from.data[t * from.column..][..count], column);
                 }
             } else {
                 assert_eq!(from.column, 1, "rows or columns are neighbours");
                 transpose(level, from.data, from.row, [count, terms], tile, count);
             }
         }
+    }
+}
+
+/// Copies a few numbers: a call of `memcpy` would take longer than the copy.
+#[inline(always)]
+fn copy_few(from: &[f32], to: &mut [f32]) {
+    match from.len() {
+        16..=32 => copy_ends::<16>(from, to),
+        8..16 => copy_ends::<8>(from, to),
+        4..8 => copy_ends::<4>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first `N` numbers and the last `N`, which may overlap.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[f32], to: &mut [f32]) {
+    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+        *to = *from;
+    }
+    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
+        *to = *from;
     }
 }
