@@ -234,18 +234,28 @@ impl Product<'_> {
 
     /// Computes the product on this thread, from packed panels, into (or onto) `out`, whose rows lie `out_row` apart.
     fn compute(&self, panels: &[f32], out: &mut [f32], out_row: usize, add: bool) {
-        let row = (self.a.column == 1 && self.a.row < PAGE).then_some(self.a.row);
-        with_scratch(if row.is_some() { 0 } else { self.m * self.k.min(BLOCK) }, |packed| {
+        let packed_length = if self.reads_left_in_place() { 0 } else { self.m * self.k.min(BLOCK) };
+        with_scratch(packed_length, |packed| {
             for (start, terms) in even_parts(self.k, BLOCK) {
-                let from = self.a.from(0, start);
-                if row.is_none() {
-                    let (rows, most) = (self.m, self.tiles.rows());
-                    self.level.run(PackRows { level: self.level, from, rows, terms, most, to: packed });
-                }
-                let left = Left { data: if row.is_some() { from.data } else { packed }, row };
+                let left = self.left([start, terms], packed);
                 self.compute_block(left, panels, [start, terms], out, out_row, add || start > 0);
             }
         })
+    }
+
+    fn reads_left_in_place(&self) -> bool {
+        self.a.column == 1 && self.a.row < PAGE
+    }
+
+    /// The left factor of `terms` terms from `start`, packed to `packed` if that is worth it.
+    fn left<'b>(&'b self, [start, terms]: [usize; 2], packed: &'b mut [f32]) -> Left<'b> {
+        let from = self.a.from(0, start);
+        if self.reads_left_in_place() {
+            return Left { data: from.data, row: Some(from.row) };
+        }
+        let (level, rows, most) = (self.level, self.m, self.tiles.rows());
+        level.run(PackRows { level, from, rows, terms, most, to: packed });
+        Left { data: packed, row: None }
     }
 
     /// As `compute`, for one block of terms.
