@@ -1,7 +1,7 @@
 //! What data sets hold, as [`Tensor`]s.
 //!
-//! Bytes and 32-bit floats pass as they lie in the file: the library converts number by number, which takes ten times as
-//! long where it is compiled without optimisation, as in gradus's own release builds.
+//! Bytes and 32-bit floats pass as they lie in the file: the library converts number by number, which is slow where it is
+//! compiled for size, as in gradus's own release builds.
 
 use std::fmt::Display;
 use std::ops::Range;
