@@ -21,7 +21,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE")]
     x: Vec<String>,
     /// How many samples are made up
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, conflicts_with = "x", value_name = "N")]
     batch: usize,
 }
 

@@ -18,10 +18,10 @@ use crate::{
 #[derive(Args)]
 pub struct Settings {
     /// Keras's name of a loss, such as categorical_crossentropy [default: the file's]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, requires = "y", value_name = "NAME")]
     loss: Option<String>,
     /// Names of metrics, with commas between them [default: the file's]
-    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    #[arg(long, requires = "y", value_delimiter = ',', value_name = "A,B")]
     metrics: Option<Vec<String>>,
 }
 
@@ -105,15 +105,15 @@ pub struct OneStep {
     y: Vec<String>,
     #[command(flatten)]
     settings: Settings,
-    /// How many samples are made up
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    batch: usize,
+    /// How many samples are made up [default: 32]
+    #[arg(long, conflicts_with = "x", value_name = "N")]
+    batch: Option<usize>,
 }
 
 impl OneStep {
     /// The samples for `model`, and the targets if there are any: then it is compiled.
     pub fn read(&self, model: &mut Model) -> Result<(Tensors, Option<Tensors>)> {
-        let x = read_or_make_up(&self.x, model, self.batch)?;
+        let x = read_or_make_up(&self.x, model, self.batch.unwrap_or(32))?;
         let y = if self.y.is_empty() { None } else { Some(read_all(&self.y, 1.0)?.into()) };
         if y.is_some() && !self.settings.compile(model)? {
             bail!("{NO_LOSS}");
@@ -121,9 +121,9 @@ impl OneStep {
         Ok((x, y))
     }
 
-    /// Whether files were named.
-    pub fn has_files(&self) -> bool {
-        !self.x.is_empty()
+    /// Whether anything was said of it; targets, loss and metrics come with samples.
+    pub fn is_given(&self) -> bool {
+        !self.x.is_empty() || self.batch.is_some()
     }
 }
 

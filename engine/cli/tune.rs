@@ -38,8 +38,8 @@ impl Tune {
     pub fn run(&self) -> Result<Output> {
         let mut contractions = match &self.model {
             Some(path) => self.of_model(path)?,
-            None if self.step.has_files() => {
-                bail!("--x needs a model that takes these samples: name it first")
+            None if self.step.is_given() => {
+                bail!("--x and --batch need a model that takes these samples: name it first")
             }
             None => usual()?,
         };

@@ -97,6 +97,7 @@ impl Body for PackRows<'_> {
 /// Copies a few numbers: a call of `memcpy` would take longer than the copy.
 #[inline(always)]
 fn copy_few(from: &[f32], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "as many numbers as there is room for");
     match from.len() {
         16..=32 => copy_ends::<16>(from, to),
         8..16 => copy_ends::<8>(from, to),
@@ -108,10 +109,7 @@ fn copy_few(from: &[f32], to: &mut [f32]) {
 /// Copies the first `N` numbers and the last `N`, which may overlap.
 #[inline(always)]
 fn copy_ends<const N: usize>(from: &[f32], to: &mut [f32]) {
-    if let (Some(from), Some(to)) = (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
-        *to = *from;
-    }
-    if let (Some(from), Some(to)) = (from.last_chunk::<N>(), to.last_chunk_mut::<N>()) {
-        *to = *from;
-    }
+    let last = from.len() - N;
+    to[..N].copy_from_slice(&from[..N]);
+    to[last..][..N].copy_from_slice(&from[last..][..N]);
 }
