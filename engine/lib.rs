@@ -72,6 +72,7 @@ pub mod train;
 
 mod cancellation;
 mod error;
+mod json;
 mod tensor;
 mod write_file;
 

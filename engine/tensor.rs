@@ -326,7 +326,9 @@ impl Tensor {
 
     fn rows_of<T: Copy>(&self, values: &[T], numbers: &[usize]) -> Vec<T> {
         let length = self.row_len();
-        numbers.iter().flat_map(|&number| &values[number * length..][..length]).copied().collect()
+        let mut rows = Vec::with_capacity(numbers.len() * length);
+        numbers.iter().for_each(|&number| rows.extend_from_slice(&values[number * length..][..length]));
+        rows
     }
 }
 

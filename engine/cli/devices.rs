@@ -1,11 +1,12 @@
 //! `gradus devices`
 
 use anyhow::Result;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::Error;
 use crate::gpu::survey::{Adapter, Answer, adapters, automatic};
+use crate::json;
 
 /// All adapters, and which one `auto` takes.
 pub fn run() -> Result<Output> {
@@ -59,14 +60,10 @@ fn size(name: &str, value: u64) -> String {
 }
 
 fn object(adapter: &Adapter) -> Value {
-    let limits: Map<String, Value> =
-        adapter.limits.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
-    let features: Map<String, Value> =
-        adapter.features.iter().map(|(name, has)| (name.to_string(), json!(has))).collect();
+    let limits = json::object(adapter.limits.iter().map(|(name, value)| (*name, json!(value))));
+    let features = json::object(adapter.features.iter().map(|(name, has)| (*name, json!(has))));
     let arithmetic = match &adapter.arithmetic {
-        Ok(answers) => {
-            Value::Object(answers.iter().map(|a| (a.expression.to_string(), json!(a.is_kept))).collect())
-        }
+        Ok(answers) => json::object(answers.iter().map(|a| (a.expression, json!(a.is_kept)))),
         Err(error) => json!({ "error": error.to_string() }),
     };
     json!({

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::model::{DeviceName, ModelFile, Samples, read_all, read_or_make_up};
 use super::output::{Output, logs};
+use crate::json;
 use crate::model::plot::history_charts;
 use crate::{
     CSVLogger, CancellationToken, FitOptions, History, LambdaCallback, Model, RunReport, Tensors, Training,
@@ -159,7 +160,7 @@ fn optimizer_config(text: &str) -> Result<Value> {
     if !text.trim_start().starts_with('{') {
         return Ok(json!(text));
     }
-    serde_json::from_str(text)
+    json::parse(text.as_bytes())
         .context("--optimizer is no valid JSON: give a name, or {\"class_name\": …, \"config\": {…}}")
 }
 

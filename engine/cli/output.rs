@@ -4,9 +4,10 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Logs;
+use crate::json;
 
 /// The outcome of a command, in both forms.
 pub struct Output {
@@ -37,5 +38,5 @@ impl Output {
 
 /// Loss and metrics as an object; numbers that JSON lacks, such as NaN, are null.
 pub fn logs(logs: &Logs) -> Value {
-    Value::Object(logs.iter().map(|(name, value)| (name.to_string(), json!(value))).collect::<Map<_, _>>())
+    json::object(logs.iter().map(|(name, value)| (name, json!(value))))
 }

@@ -1,34 +1,32 @@
 //! Transpositions, and reductions over axes that are neither all leading nor all trailing.
 
-use super::kernels::Epilogue;
+use super::kernels::{Epilogue, for_pieces};
 use super::region::{BLOCK, Join};
 use super::walk::{Axis, Walk, strides};
 use crate::graph::{Op, Reduction, own_rows};
 use crate::tensor::{Dim, Shape};
 
-/// Calls `body` with each block of `out` and the index of its first element, then `epilogue`.
+/// Multiply-adds that take as long as an element that is read and written.
+const COST: usize = 4;
+
+/// Calls `body` with each block of `out` and the index of its first element, then `epilogue`; `work` elements are read.
 fn for_blocks(
     out: &mut [f32],
     work: usize,
     epilogue: Option<Epilogue<'_>>,
     body: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    use rayon::prelude::*;
-    let run = |(i, block): (usize, &mut [f32])| {
-        body(i * BLOCK, block);
-        if let Some(epilogue) = epilogue {
-            epilogue(i * BLOCK, block);
+    const PIECE: usize = 4 * BLOCK;
+    for_pieces(out, PIECE, work * COST, |piece, out| {
+        for (i, block) in out.chunks_mut(BLOCK).enumerate() {
+            let start = piece * PIECE + i * BLOCK;
+            body(start, block);
+            if let Some(epilogue) = epilogue {
+                epilogue(start, block);
+            }
         }
-    };
-    if work < WORTH_THREADS {
-        out.chunks_mut(BLOCK).enumerate().for_each(run);
-    } else {
-        out.par_chunks_mut(BLOCK).enumerate().for_each(run);
-    }
+    });
 }
-
-/// Elements read under which waking threads costs more than it saves.
-const WORTH_THREADS: usize = 1 << 16;
 
 /// Moves the elements of `x` to where `walk` reads them.
 pub(super) fn transpose(
@@ -66,7 +64,7 @@ impl Table {
 
     pub(super) fn gather(&self, table: &[f32], numbers: &[f32], out: &mut [f32]) {
         let Some([rows, called]) = self.own else { return gather(table, numbers, self.row, out) };
-        for_samples(out, called * self.row, |sample, out| {
+        for_pieces(out, called * self.row, COST * out.len(), |sample, out| {
             let table = &table[sample * rows * self.row..][..rows * self.row];
             gather(table, &numbers[sample * called..][..called], self.row, out);
         });
@@ -74,17 +72,11 @@ impl Table {
 
     pub(super) fn scatter_add(&self, values: &[f32], numbers: &[f32], out: &mut [f32]) {
         let Some([rows, called]) = self.own else { return scatter_add(values, numbers, self.row, out) };
-        for_samples(out, rows * self.row, |sample, out| {
+        for_pieces(out, rows * self.row, COST * values.len(), |sample, out| {
             let values = &values[sample * called * self.row..][..called * self.row];
             scatter_add(values, &numbers[sample * called..][..called], self.row, out);
         });
     }
-}
-
-/// Calls `body` with each sample's `length` elements of `out`.
-fn for_samples(out: &mut [f32], length: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
-    use rayon::prelude::*;
-    out.par_chunks_mut(length).enumerate().for_each(|(sample, out)| body(sample, out));
 }
 
 /// The rows of `table` called by `numbers`, which are the bits of integers; NaN where there is none.

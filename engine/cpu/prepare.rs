@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::anchor::Anchor;
+use super::kernels::numbers_on_threads;
 use super::memory::{Address, Context, Space, address};
 use super::packs::Packs;
 use super::region::{BLOCK, Compiler, Extent, Region, reserve};
@@ -69,12 +70,11 @@ impl Prepared {
 const WORTH_THREADS: usize = 1 << 15;
 
 /// Calls `body` with each number below `count`, on threads if the work of all is worth it.
-pub(super) fn for_each(count: usize, work: usize, body: impl Fn(usize) + Sync + Send) {
-    use rayon::prelude::*;
+pub(super) fn for_each(count: usize, work: usize, body: impl Fn(usize) + Sync) {
     if work < WORTH_THREADS || count < 2 {
         (0..count).for_each(body);
     } else {
-        (0..count).into_par_iter().with_min_len(2).for_each(body);
+        numbers_on_threads(count, &body);
     }
 }
 

@@ -155,7 +155,7 @@ impl Passes {
         context: &Context<'_>,
         [rows, columns]: [usize; 2],
         known: usize,
-        reduce: impl Fn(usize, usize, usize, &[f32]) + Sync + Send,
+        reduce: impl Fn(usize, usize, usize, &[f32]) + Sync,
     ) {
         let parts = columns.div_ceil(BLOCK);
         for_each(rows * parts, rows * columns * region.weight(), |i| {

@@ -209,7 +209,7 @@ fn with_channels(bytes: &[u8], from: usize, to: usize) -> Vec<u8> {
         ((299 * r + 587 * g + 114 * b + 500) / 1000) as u8
     };
     match (from, to) {
-        (1, 3) => bytes.iter().flat_map(|&byte| [byte; 3]).collect(),
+        (1, 3) => bytes.iter().map(|&byte| [byte; 3]).collect::<Vec<_>>().into_flattened(),
         (3, 1) => bytes.as_chunks().0.iter().map(grey).collect(),
         _ => bytes.to_vec(),
     }

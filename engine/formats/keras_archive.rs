@@ -8,10 +8,12 @@ use std::path::Path;
 use serde_json::Value;
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::error::{Error, Result};
+use crate::formats::zip_archive::{self, ZipArchive};
 use crate::formats::{TRUST, most_unpacked, read_file, write_file};
+use crate::json;
 
 const METADATA: &str = "metadata.json";
 const CONFIG: &str = "config.json";
@@ -47,15 +49,15 @@ pub fn read(path: impl AsRef<Path>) -> Result<Archive> {
 /// As [`read`].
 pub fn parse(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Archive> {
     let path = name.as_ref();
-    let mut zip =
-        ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(path, "the archive", &error))?;
+    let mut source = Cursor::new(bytes);
+    let mut zip = zip_archive::open(&mut source).map_err(|error| damaged(path, "the archive", &error))?;
     // Read from memory, the weights take theirs again.
     let most = most_unpacked(bytes.len()) as u64 / 2;
     let mut text = |name: &str| -> Result<Option<Value>> {
         let Some(bytes) = member(path, &mut zip, name, most)? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, name, &error))
+        json::parse(&bytes).map(Some).map_err(|error| damaged(path, name, &error))
     };
     let remedy = "save it again with Keras 3 or gradus";
     let config = text(CONFIG)?.ok_or_else(|| Error::file(path, format!("has no {CONFIG}"), remedy))?;
@@ -71,12 +73,7 @@ pub fn parse(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Archive> {
 }
 
 /// The bytes of member `name`, if there is one of at most `most` bytes.
-fn member(
-    path: &Path,
-    zip: &mut ZipArchive<Cursor<&[u8]>>,
-    name: &str,
-    most: u64,
-) -> Result<Option<Vec<u8>>> {
+fn member(path: &Path, zip: &mut ZipArchive<'_>, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
     let file = match zip.by_name(name) {
         Ok(file) => file,
         Err(ZipError::FileNotFound) => return Ok(None),

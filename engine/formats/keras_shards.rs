@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::formats::hdf5::{File, Group};
 use crate::formats::keras_variables::{self, Variables};
 use crate::formats::{read_file, write_file};
+use crate::json;
 use crate::tensor::Tensor;
 
 const DAMAGED: &str =
@@ -23,8 +24,8 @@ const DAMAGED: &str =
 pub fn open(path: impl AsRef<Path>) -> Result<Vec<File>> {
     let path = path.as_ref();
     let failed = |problem: String| Error::file(path, problem, DAMAGED);
-    let map: Value = serde_json::from_slice(&read_file(path)?)
-        .map_err(|error| failed(format!("is no valid JSON ({error})")))?;
+    let map =
+        json::parse(&read_file(path)?).map_err(|error| failed(format!("is no valid JSON ({error})")))?;
     let map = map["weight_map"].as_object().ok_or_else(|| failed("has no weight_map".into()))?;
     let mut names = BTreeSet::new();
     for value in map.values() {

@@ -20,11 +20,13 @@ pub mod onnx;
 pub(crate) mod picture;
 pub mod protobuf;
 pub mod safetensors;
+mod zip_archive;
 
 use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::tensor::Tensor;
 pub use crate::write_file::write_file;
 
 /// The whole file.
@@ -38,8 +40,13 @@ pub(crate) fn elements<const N: usize, T>(data: &[u8], element: impl Fn([u8; N])
 }
 
 /// `values` as [`elements`] reads them.
-pub(crate) fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+pub(crate) fn little_endian<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().map(|&value| bytes(value)).collect::<Vec<_>>().into_flattened()
+}
+
+/// Arrays in the order of their names.
+pub(crate) fn sort_by_name(arrays: &mut [(String, Tensor)]) {
+    arrays.sort_by(|(one, _), (other, _)| one.cmp(other));
 }
 
 /// How many bytes a file of `packed` bytes may become in memory. Data shrinks less than eightfold; a file that

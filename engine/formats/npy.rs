@@ -10,7 +10,7 @@ use std::path::Path;
 
 use self::header::{Element, Header};
 use crate::error::{Error, Result};
-use crate::formats::{most_unpacked, read_file, write_file};
+use crate::formats::{little_endian, most_unpacked, read_file, write_file};
 use crate::tensor::{Tensor, Values};
 
 const DAMAGED: &str = "save it again with numpy.save, as numbers of 8 to 64 bits";
@@ -60,18 +60,14 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 /// The bytes of a `.npy` file.
 pub fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     let (descriptor, elements) = match tensor.values() {
-        Values::F32(values) => ("<f4", little_endian(values, |value| value.to_le_bytes())),
-        Values::U32(values) => ("<u4", little_endian(values, |value| value.to_le_bytes())),
+        Values::F32(values) => ("<f4", little_endian(values, f32::to_le_bytes)),
+        Values::U32(values) => ("<u4", little_endian(values, u32::to_le_bytes)),
         Values::U8 { bytes, scale: 1.0 } => ("|u1", bytes.clone()),
-        Values::U8 { .. } => ("<f4", little_endian(&tensor.to_f32(), |value| value.to_le_bytes())),
+        Values::U8 { .. } => ("<f4", little_endian(&tensor.to_f32(), f32::to_le_bytes)),
     };
     let mut file = header::write(descriptor, tensor.shape());
     file.extend(elements);
     file
-}
-
-fn little_endian<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    values.iter().flat_map(|&value| bytes(value)).collect()
 }
 
 fn too_long() -> String {
@@ -123,7 +119,7 @@ pub(super) fn read_from<R: Read>(mut file: R, most: usize) -> Result<(Tensor, R)
     Ok((tensor.map_err(|error| error.to_string())?, file))
 }
 
-fn decode(file: &mut impl Read, header: &Header, count: usize) -> Result<Values, String> {
+fn decode(file: &mut dyn Read, header: &Header, count: usize) -> Result<Values, String> {
     let big = header.big_endian;
     Ok(match header.element {
         Element::Unsigned(1) | Element::Bool => {
@@ -153,7 +149,7 @@ fn decode(file: &mut impl Read, header: &Header, count: usize) -> Result<Values,
 
 /// Reads `count` elements of `size` bytes each; `element` fails with the value that does not fit.
 fn elements<T>(
-    file: &mut impl Read,
+    file: &mut dyn Read,
     count: usize,
     size: usize,
     element: impl Fn(&[u8]) -> Result<T, String>,

@@ -1,14 +1,15 @@
 //! NumPy's `.npz` files: zip archives of `.npy` arrays.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::io::{BufReader, Cursor, Read, Write};
 use std::path::Path;
 
+use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::formats::{most_unpacked, npy, read_file, write_file};
+use crate::formats::zip_archive::{self, Source, ZipArchive};
+use crate::formats::{most_unpacked, npy, read_file, sort_by_name, write_file};
 use crate::tensor::Tensor;
 
 const DAMAGED: &str = "save it again with numpy.savez, uncompressed where it shrinks more than eightfold";
@@ -35,7 +36,7 @@ pub fn read(path: impl AsRef<Path>, key: &str) -> Result<Tensor> {
     let path = path.as_ref();
     let file = File::open(path)
         .map_err(|error| Error::file(path, format!("cannot be opened: {error}"), "check the path"))?;
-    read_archive(path, BufReader::new(file), key)
+    read_archive(path, &mut BufReader::new(file), key)
 }
 
 /// The same for a file in memory; `name` is what errors call it.
@@ -43,7 +44,7 @@ pub fn read(path: impl AsRef<Path>, key: &str) -> Result<Tensor> {
 /// # Errors
 /// As [`read`].
 pub fn parse(name: impl AsRef<Path>, file: &[u8], key: &str) -> Result<Tensor> {
-    read_archive(name.as_ref(), Cursor::new(file), key)
+    read_archive(name.as_ref(), &mut Cursor::new(file), key)
 }
 
 /// All arrays, sorted by name. Together they unpack to no more than [`read`] lets one.
@@ -61,7 +62,8 @@ pub fn read_all(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
 /// As [`read_all`].
 pub fn parse_all(name: impl AsRef<Path>, file: &[u8]) -> Result<Vec<(String, Tensor)>> {
     let path = name.as_ref();
-    let (mut archive, mut most) = open(path, Cursor::new(file))?;
+    let mut source = Cursor::new(file);
+    let (mut archive, mut most) = open(path, &mut source)?;
     let mut arrays = Vec::with_capacity(archive.len().min(1024));
     for index in 0..archive.len() {
         let name = archive.name_for_index(index).and_then(|name| name.ok()).unwrap_or_default().to_string();
@@ -72,21 +74,21 @@ pub fn parse_all(name: impl AsRef<Path>, file: &[u8]) -> Result<Vec<(String, Ten
         most = most.saturating_sub(4 * array.values().len());
         arrays.push((key.to_string(), array));
     }
-    arrays.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sort_by_name(&mut arrays);
     Ok(arrays)
 }
 
 /// The archive, and how many bytes it may unpack to.
-fn open<R: Read + Seek>(path: &Path, mut file: R) -> Result<(ZipArchive<R>, usize)> {
+fn open<'a>(path: &Path, file: &'a mut dyn Source) -> Result<(ZipArchive<'a>, usize)> {
     let failed = |problem: String| Error::file(path, problem, DAMAGED);
     let length = file.seek(std::io::SeekFrom::End(0)).map_err(|error| failed(error.to_string()))?;
     let most = most_unpacked(usize::try_from(length).unwrap_or(usize::MAX));
     let archive =
-        ZipArchive::new(file).map_err(|error| failed(format!("is not a whole zip archive ({error})")))?;
+        zip_archive::open(file).map_err(|error| failed(format!("is not a whole zip archive ({error})")))?;
     Ok((archive, most))
 }
 
-fn read_archive(path: &Path, file: impl Read + Seek, key: &str) -> Result<Tensor> {
+fn read_archive(path: &Path, file: &mut dyn Source, key: &str) -> Result<Tensor> {
     let (mut archive, most) = open(path, file)?;
     let name = format!("{key}{EXTENSION}");
     let Some(index) = archive.index_for_name(&name) else {
@@ -106,7 +108,7 @@ fn read_archive(path: &Path, file: impl Read + Seek, key: &str) -> Result<Tensor
 /// The array `key`, which is entry number `index` and may take `most` bytes.
 fn read_entry(
     path: &Path,
-    archive: &mut ZipArchive<impl Read + Seek>,
+    archive: &mut ZipArchive<'_>,
     (index, key): (usize, &str),
     most: usize,
 ) -> Result<Tensor> {

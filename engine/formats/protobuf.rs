@@ -241,7 +241,7 @@ impl Writer {
     /// # Errors
     /// In words, if the field holds something else, or ends within a number.
     pub fn doubles(&mut self, number: u64, values: &[f64]) {
-        let packed: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let packed = crate::formats::little_endian(values, f64::to_le_bytes);
         self.bytes(number, &packed);
     }
 

@@ -7,7 +7,7 @@ use ::safetensors::{Dtype, SafeTensors, serialize};
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
-use crate::formats::{elements, little_endian, read_file, write_file};
+use crate::formats::{elements, little_endian, read_file, sort_by_name, write_file};
 use crate::tensor::Tensor;
 
 const DAMAGED: &str = "give a whole safetensors file of F32, F16, BF16 or F64 tensors";
@@ -46,7 +46,7 @@ pub fn parse(name: impl AsRef<Path>, file: &[u8]) -> Result<Vec<(String, Tensor)
             .map_err(|problem| failed(format!("tensor {key:?} {problem}")))?;
         tensors.push((key.to_string(), Tensor::f32(view.shape(), values)?));
     }
-    tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sort_by_name(&mut tensors);
     Ok(tensors)
 }
 
@@ -76,7 +76,8 @@ pub fn write(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()>
     let failed = |error: ::safetensors::SafeTensorError| {
         Error::file(path, format!("cannot be written as safetensors ({error})"), "give each tensor its name")
     };
-    let data: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| little_endian(&tensor.to_f32())).collect();
+    let data: Vec<Vec<u8>> =
+        tensors.iter().map(|(_, tensor)| little_endian(&tensor.to_f32(), f32::to_le_bytes)).collect();
     let mut views = Vec::with_capacity(tensors.len());
     for ((name, tensor), data) in tensors.iter().zip(&data) {
         let view = TensorView::new(Dtype::F32, tensor.shape().to_vec(), data).map_err(failed)?;

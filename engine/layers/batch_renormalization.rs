@@ -6,6 +6,7 @@ use super::normalization::{deviation, follow};
 use super::{Config, Context};
 use crate::error::{Error, Result};
 use crate::graph::{Binary, Graph, NodeId, Unary};
+use crate::json;
 
 /// How far batch renormalization may correct a batch: x · r + d, with r between `rmin` and `rmax`, d between −`dmax` and `dmax`.
 /// What is `None` is no bound.
@@ -32,8 +33,8 @@ impl RenormClipping {
     /// The bounds that there are.
     fn config(self) -> Value {
         let bounds = [("rmax", self.rmax), ("rmin", self.rmin), ("dmax", self.dmax)];
-        let given = bounds.into_iter().filter_map(|(key, bound)| Some((key.to_string(), json!(bound?))));
-        Value::Object(given.collect())
+        let given = bounds.into_iter().filter_map(|(key, bound)| Some((key, json!(bound?))));
+        json::object(given)
     }
 
     fn check(self, place: &str) -> Result<()> {

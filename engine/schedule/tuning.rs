@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::program::{Program, Tile};
 use crate::error::{Error, Result};
 use crate::graph::{Axis, Graph, NodeId, Op, Window};
+use crate::json;
 use crate::tensor::Shape;
 
 /// How a product or convolution is divided.
@@ -51,8 +52,8 @@ impl Tuning {
 impl fmt::Display for Tuning {
     /// As JSON, one line a choice.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let choices = self.choices.iter().map(|(name, division)| (name.clone(), division.to_json()));
-        let value = json!({ "adapter": self.adapter, "choices": choices.collect::<Map<_, _>>() });
+        let choices = self.choices.iter().map(|(name, division)| (name.as_str(), division.to_json()));
+        let value = json!({ "adapter": self.adapter, "choices": json::object(choices) });
         write!(f, "{value:#}")
     }
 }
@@ -66,7 +67,7 @@ impl std::str::FromStr for Tuning {
                 r#"{ "adapter": NAME, "choices": { CONTRACTION: { "registers": [ROWS, COLUMNS] } } }"#;
             Error::argument("Tuning", "text", found, format!("what `gradus tune` writes, {expected}"))
         };
-        let value: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let value: Value = json::parse(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
         let adapter = value["adapter"].as_str().ok_or_else(|| wrong("no adapter".into()))?.to_string();
         let choices = value["choices"].as_object().ok_or_else(|| wrong("no choices".into()))?;
         let choice = |(name, choice): (&String, &Value)| {

@@ -25,6 +25,7 @@ pub(crate) use convolution::{conv2d, conv2d_input_gradient};
 pub(crate) use filter_gradient::conv2d_filter_gradient;
 pub(crate) use level::{Body, Level};
 pub(crate) use matmul::{Factor, Matmul, matmul, matmul_packed, pack};
+pub(crate) use parallel::{for_pieces, numbers_on_threads};
 pub(crate) use pooling::{average_pool, average_pool_gradient, max_pool, max_pool_gradient};
 pub(crate) use sums::column_sums;
 

@@ -11,12 +11,12 @@ pub(super) fn for_each<T: Send>(tasks: Vec<T>, work: usize, body: impl Fn(T) + S
     if work < WORTH_THREADS || tasks.len() < 2 {
         tasks.into_iter().for_each(body);
     } else {
-        tasks.into_par_iter().with_max_len(1).for_each(&body);
+        on_threads(tasks, &body);
     }
 }
 
 /// Calls `body` with the number of each piece of `piece` elements of `data`, and the piece.
-pub(super) fn for_pieces(
+pub(crate) fn for_pieces(
     data: &mut [f32],
     piece: usize,
     work: usize,
@@ -25,8 +25,27 @@ pub(super) fn for_pieces(
     if data.is_empty() {
         return;
     }
-    let tasks = data.chunks_mut(piece).enumerate().collect();
-    for_each(tasks, work, |(i, piece)| body(i, piece));
+    if work < WORTH_THREADS || data.len() <= piece {
+        data.chunks_mut(piece).enumerate().for_each(|(i, piece)| body(i, piece));
+    } else {
+        pieces_on_threads(data, piece, &body);
+    }
+}
+
+// A loop of rayon is a hundred functions. With a body that is called through a pointer they are compiled once, not for
+// each kernel; and a task is long enough to call it so.
+
+fn on_threads<T: Send>(tasks: Vec<T>, body: &(dyn Fn(T) + Sync)) {
+    tasks.into_par_iter().with_max_len(1).for_each(body);
+}
+
+fn pieces_on_threads(data: &mut [f32], piece: usize, body: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+    data.par_chunks_mut(piece).with_max_len(1).enumerate().for_each(|(i, piece)| body(i, piece));
+}
+
+/// Calls `body` with each number below `count`, at least two after another on the same thread.
+pub(crate) fn numbers_on_threads(count: usize, body: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().with_min_len(2).for_each(body);
 }
 
 /// Cuts `0..size` into the fewest nearly equal parts of at most `most`: the length of each part, larger ones first.

@@ -127,5 +127,5 @@ pub(super) fn fill(dataset: &mut DatasetBuilder, array: &Tensor, storage: Storag
 }
 
 fn fill_floats<'a>(dataset: &'a mut DatasetBuilder, values: &[f32]) -> &'a mut DatasetBuilder {
-    dataset.with_raw_data(make_f32_type(), little_endian(values), values.len() as u64)
+    dataset.with_raw_data(make_f32_type(), little_endian(values, f32::to_le_bytes), values.len() as u64)
 }

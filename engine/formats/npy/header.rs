@@ -51,7 +51,7 @@ pub fn write(descriptor: &str, shape: &[usize]) -> Vec<u8> {
     file
 }
 
-pub fn read(file: &mut impl Read) -> Result<Header, String> {
+pub fn read(file: &mut dyn Read) -> Result<Header, String> {
     let [magic @ .., version, _] = take::<8>(file)?;
     if magic != *MAGIC {
         return Err("is no .npy array: it does not start as one".into());
@@ -70,7 +70,7 @@ pub fn read(file: &mut impl Read) -> Result<Header, String> {
     parse(text).ok_or_else(|| format!("has elements or a header that are not understood: {}", text.trim()))
 }
 
-fn take<const N: usize>(file: &mut impl Read) -> Result<[u8; N], String> {
+fn take<const N: usize>(file: &mut dyn Read) -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     file.read_exact(&mut bytes).map_err(cut_short)?;
     Ok(bytes)

@@ -108,8 +108,8 @@ fn array(name: &str, array: &Array, writer: &mut Writer) {
     let dims: Vec<i64> = array.shape.iter().map(|&size| size as i64).collect();
     writer.ints(1, &dims);
     let (element, raw): (i64, Vec<u8>) = match &array.values {
-        Numbers::Floats(values) => (FLOAT, little_endian(values)),
-        Numbers::Ints(values) => (INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Numbers::Floats(values) => (FLOAT, little_endian(values, f32::to_le_bytes)),
+        Numbers::Ints(values) => (INT64, little_endian(values, i64::to_le_bytes)),
     };
     writer.int(2, element);
     writer.bytes(8, name.as_bytes());

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::formats::write_file;
+use crate::json;
 use crate::model::named_weights::NamedArrays;
 use crate::model::network::Model;
 use crate::tensor::Tensor;
@@ -160,7 +161,7 @@ impl Model {
 }
 
 pub(super) fn parse(path: &Path, what: &str, text: &[u8]) -> Result<Value> {
-    serde_json::from_slice(text).map_err(|error| {
+    json::parse(text).map_err(|error| {
         Error::file(
             path,
             format!("{what} is no valid JSON ({error})"),

@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 use super::{CONFIG, FINGERPRINT};
 use crate::error::{Error, Result};
 use crate::formats::onnx::{self, Array, Node, Numbers, Port, Size};
+use crate::json;
 use crate::layers::{self, Layer};
 use crate::model::build::MOST_ELEMENTS;
 use crate::model::{Input, Model, SharedLayer, Symbol};
@@ -56,7 +57,7 @@ impl Model {
         let note = |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         // Who changed the graph since did not change the config.
         let own = note(FINGERPRINT) == Some(file.fingerprint.to_string().as_str());
-        let config = note(CONFIG).filter(|_| own).and_then(|text| serde_json::from_str(text).ok());
+        let config = note(CONFIG).filter(|_| own).and_then(|text| json::parse(text.as_bytes()).ok());
         if let Some(mut model) = config.and_then(|config: Json| Self::from_config(&config).ok()) {
             model.take_named(path, weights(&model, &file.graph)?)?;
             return Ok(model);
