@@ -71,6 +71,7 @@ impl Instruction {
 
 #[cfg(test)]
 mod tests {
+    use super::super::moved::Moved;
     use super::super::{Function, Partial, Stored};
     use super::*;
     use crate::cpu::memory::{Address, Space};
@@ -121,6 +122,7 @@ mod tests {
             ("later", storing(sum(), vec![add(1, Source::Scalar(0), there)])),
             ("as one word", storing(sum(), vec![add(1, Source::Word(memory(64)), Source::Scalar(0))])),
             ("by a broadcast", storing(sum(), vec![leaf(Leaf::Memory(memory(64)))])),
+            ("by a slice", storing(sum(), vec![leaf(Leaf::Moved(Moved::unmoved(memory(64))))])),
             ("in a table", storing(sum(), vec![Instruction { code: lookup, to: 1, ..sum() }])),
             ("for its first element", storing(sum(), vec![add(1, Source::First(0), Source::Scalar(0))])),
         ] {

@@ -42,6 +42,13 @@ impl Moved {
         Self { parts, along, covered }
     }
 
+    /// What lies at `from`, moved nowhere.
+    #[cfg(test)]
+    pub(super) fn unmoved(from: Address) -> Self {
+        let part = Part { from, count: Dim::fixed(1), axes: vec![], strides: vec![] };
+        Self { parts: vec![part], along: None, covered: true }
+    }
+
     /// Where its parts lie.
     pub(super) fn parts(&self) -> impl Iterator<Item = Address> {
         self.parts.iter().map(|part| part.from)
