@@ -1,4 +1,4 @@
-//! JSON, read and put together in one way each: what every caller has compiled anew takes a hundredth of the build.
+//! One way to read JSON and one to make an object of it, so that what `serde_json` has of either is compiled once.
 
 use serde_json::{Map, Value};
 
