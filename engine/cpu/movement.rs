@@ -16,14 +16,10 @@ fn for_blocks(
     epilogue: Option<Epilogue<'_>>,
     body: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    const PIECE: usize = 4 * BLOCK;
-    for_pieces(out, PIECE, work * COST, |piece, out| {
-        for (i, block) in out.chunks_mut(BLOCK).enumerate() {
-            let start = piece * PIECE + i * BLOCK;
-            body(start, block);
-            if let Some(epilogue) = epilogue {
-                epilogue(start, block);
-            }
+    for_pieces(out, BLOCK, work * COST, |i, block| {
+        body(i * BLOCK, block);
+        if let Some(epilogue) = epilogue {
+            epilogue(i * BLOCK, block);
         }
     });
 }

@@ -11,7 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::formats::zip_archive::{self, ZipArchive};
+use crate::formats::zip_archive::ZipArchive;
 use crate::formats::{TRUST, most_unpacked, read_file, write_file};
 use crate::json;
 
@@ -50,7 +50,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Archive> {
 pub fn parse(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Archive> {
     let path = name.as_ref();
     let mut source = Cursor::new(bytes);
-    let mut zip = zip_archive::open(&mut source).map_err(|error| damaged(path, "the archive", &error))?;
+    let mut zip = ZipArchive::new(&mut source).map_err(|error| damaged(path, "the archive", &error))?;
     // Read from memory, the weights take theirs again.
     let most = most_unpacked(bytes.len()) as u64 / 2;
     let mut text = |name: &str| -> Result<Option<Value>> {

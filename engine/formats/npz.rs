@@ -8,7 +8,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::error::{Error, Result};
-use crate::formats::zip_archive::{self, Source, ZipArchive};
+use crate::formats::zip_archive::{Source, ZipArchive};
 use crate::formats::{most_unpacked, npy, read_file, sort_by_name, write_file};
 use crate::tensor::Tensor;
 
@@ -84,7 +84,7 @@ fn open<'a>(path: &Path, file: &'a mut dyn Source) -> Result<(ZipArchive<'a>, us
     let length = file.seek(std::io::SeekFrom::End(0)).map_err(|error| failed(error.to_string()))?;
     let most = most_unpacked(usize::try_from(length).unwrap_or(usize::MAX));
     let archive =
-        zip_archive::open(file).map_err(|error| failed(format!("is not a whole zip archive ({error})")))?;
+        ZipArchive::new(file).map_err(|error| failed(format!("is not a whole zip archive ({error})")))?;
     Ok((archive, most))
 }
 

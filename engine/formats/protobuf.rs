@@ -2,6 +2,8 @@
 //!
 //! Source: the encoding page of the Protocol Buffers documentation.
 
+use crate::formats::little_endian;
+
 /// Fields of a message, in the order of the file. Nothing is copied and nothing is believed: a length beyond the end of the
 /// message is an error.
 #[derive(Clone, Debug)]
@@ -241,7 +243,7 @@ impl Writer {
     /// # Errors
     /// In words, if the field holds something else, or ends within a number.
     pub fn doubles(&mut self, number: u64, values: &[f64]) {
-        let packed = crate::formats::little_endian(values, f64::to_le_bytes);
+        let packed = little_endian(values, f64::to_le_bytes);
         self.bytes(number, &packed);
     }
 

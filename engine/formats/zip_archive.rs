@@ -2,8 +2,6 @@
 
 use std::io::{Read, Seek};
 
-use zip::result::ZipResult;
-
 /// What an archive is read from.
 pub(super) trait Source: Read + Seek {}
 
@@ -11,11 +9,3 @@ impl<S: Read + Seek> Source for S {}
 
 /// An archive. Behind a pointer its source is of one type, so that `zip` is compiled once.
 pub(super) type ZipArchive<'a> = zip::ZipArchive<&'a mut dyn Source>;
-
-/// The archive in `source`.
-///
-/// # Errors
-/// If it is none, or not whole.
-pub(super) fn open(source: &mut dyn Source) -> ZipResult<ZipArchive<'_>> {
-    zip::ZipArchive::new(source)
-}
