@@ -1,10 +1,6 @@
 //! Speed of the CPU kernels, in GFLOP/s: `cargo bench --bench cpu_kernels [-- NAME]`. Each figure is the best of several.
 
-#[allow(dead_code, unused_imports)]
-#[path = "../engine/cpu/kernels/mod.rs"]
-mod kernels;
-
-use kernels::*;
+use gradus_cpu_kernels::*;
 use std::time::{Duration, Instant};
 
 fn main() {

@@ -57,6 +57,8 @@ impl Engine {
     /// # Errors
     /// If `threads` is 0, or the system gives no threads.
     pub fn new(threads: Option<usize>) -> Result<Self> {
+        #[cfg(test)]
+        super::kernels::use_threads_from(1);
         if threads == Some(0) {
             return Err(Error::argument("CPU", "number of threads", 0, "at least 1"));
         }

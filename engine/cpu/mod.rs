@@ -11,8 +11,6 @@ mod engine;
 #[cfg(feature = "cpu")]
 mod free_memory;
 #[cfg(feature = "cpu")]
-pub(crate) mod kernels;
-#[cfg(feature = "cpu")]
 mod memory;
 #[cfg(feature = "cpu")]
 mod movement;
@@ -28,6 +26,9 @@ mod rows;
 mod tests;
 #[cfg(feature = "cpu")]
 mod walk;
+
+#[cfg(feature = "cpu")]
+use gradus_cpu_kernels as kernels;
 
 #[cfg(feature = "cpu")]
 pub use engine::Engine;

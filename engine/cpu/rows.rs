@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::kernels::Join;
 use super::memory::{Arena, Context};
 use super::prepare::{for_each, stores};
-use super::region::{BLOCK, Compiler, Extent, Join, Region, Span, reserve};
+use super::region::{BLOCK, Compiler, Extent, Region, Span, join_of, reserve};
 use super::walk::product;
 use crate::graph::{NodeId, Op};
 use crate::schedule::{Kernel, Program};
@@ -111,7 +112,7 @@ impl Passes {
         Self {
             reducing,
             last: storing(program, kernel, extent, &nodes),
-            joins: nodes.iter().map(|&node| Join::of(&program.graph.node(node).op)).collect(),
+            joins: nodes.iter().map(|&node| join_of(&program.graph.node(node).op)).collect(),
             parts: Arena::new(words),
             indices: Arena::new(words),
             results: Arena::new(nodes.len() * rows),
@@ -186,7 +187,7 @@ impl Passes {
         let result = self.joins[number].apply(self.parts.read(parts.clone()));
         match self.joins[number] {
             Join::ArgMax => self.indices.read(parts)[result.to_bits() as usize],
-            Join::Reduce(_) => result,
+            _ => result,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod convolution;
+mod functions;
 mod matmul;
 mod pooling;
 mod sums;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::direct::write_directly;
+use super::function::{function_of, join_of};
 use super::moved::Moved;
-use super::operate::Function;
-use super::{Class, Code, Instruction, Join, Leaf, Number, Partial, Region, Source, Stored, Target};
+use super::{Class, Code, Function, Instruction, Leaf, Number, Partial, Region, Source, Stored, Target};
 use crate::cpu::memory::{Address, address};
 use crate::cpu::walk::Walk;
 use crate::graph::{Element, NodeId, Op};
@@ -126,8 +126,7 @@ impl<'a> Compiler<'a> {
         }
         let Some(function) = self.function(node) else {
             let from = self.joined(node);
-            return self
-                .push(Code::Join(Join::of(&self.program.graph.node(node).op), from), self.class(node));
+            return self.push(Code::Join(join_of(&self.program.graph.node(node).op), from), self.class(node));
         };
         let mut operands = [Source::Scalar(0); 3];
         for (operand, input) in operands.iter_mut().zip(inputs) {
@@ -150,20 +149,8 @@ impl<'a> Compiler<'a> {
     fn function(&self, node: NodeId) -> Option<Function> {
         let graph = &self.program.graph;
         let made = graph.node(node);
-        let of_floats = || graph.node(made.inputs[0]).element == Element::F32;
-        Some(match made.op {
-            Op::Unary(crate::graph::Unary::Detach) | Op::Broadcast => Function::Copy,
-            Op::Unary(f) => Function::Unary(f),
-            Op::Binary(f) => Function::Binary(f),
-            Op::Compare(f) if of_floats() => Function::Compare(f),
-            Op::Compare(f) => Function::CompareIntegers(f),
-            Op::Select => Function::Select,
-            Op::Cast if of_floats() => Function::ToInteger,
-            Op::Cast if made.element == Element::F32 => Function::ToFloat,
-            Op::Cast => Function::Copy,
-            Op::Reduce { .. } | Op::ArgMax { .. } => return None,
-            ref other => panic!("{} in a region, node {}", other.name(), node.0),
-        })
+        let integers = || graph.node(made.inputs[0]).element != Element::F32;
+        function_of(&made.op, integers(), made.element == Element::F32)
     }
 
     /// The input of a reduction along rows, element by element.

@@ -75,14 +75,13 @@ mod tests {
     use super::super::{Function, Partial, Stored};
     use super::*;
     use crate::cpu::memory::{Address, Space};
-    use crate::graph::Binary;
 
     fn memory(offset: usize) -> Address {
         Address { space: Space::Activations, offset }
     }
 
     fn add(to: usize, a: Source, b: Source) -> Instruction {
-        let code = Code::Apply(Function::Binary(Binary::Add), [a, b, Source::Scalar(0)]);
+        let code = Code::Apply(Function::Add, [a, b, Source::Scalar(0)]);
         Instruction { code, class: Class::Full, to, direct: None }
     }
 

@@ -1,6 +1,7 @@
 //! Values that come from outside a region: memory under broadcasting, the data set, random numbers, counts.
 
 use super::moved::Moved;
+use crate::cpu::kernels::{words_of_bytes, words_of_integers};
 use crate::cpu::memory::{Address, Context};
 use crate::cpu::walk::Walk;
 use crate::graph::random;
@@ -76,9 +77,7 @@ fn copy_words(values: &Values, from: usize, out: &mut [f32]) {
     let range = from..from + out.len();
     match values {
         Values::F32(v) => out.copy_from_slice(&v[range]),
-        Values::U32(v) => out.iter_mut().zip(&v[range]).for_each(|(out, &x)| *out = f32::from_bits(x)),
-        Values::U8 { bytes, .. } => {
-            out.iter_mut().zip(&bytes[range]).for_each(|(out, &x)| *out = f32::from_bits(x.into()));
-        }
+        Values::U32(v) => words_of_integers(&v[range], out),
+        Values::U8 { bytes, .. } => words_of_bytes(&bytes[range], out),
     }
 }

@@ -5,20 +5,19 @@
 
 mod compile;
 mod direct;
+mod function;
 mod leaf;
-mod math;
 mod moved;
-mod operate;
 mod run;
 
 pub(super) use compile::{Compiler, Extent};
+pub(super) use function::join_of;
 pub(super) use run::{BLOCK, Span, reserve};
 
+use super::kernels::{Function, Join};
 use super::memory::Address;
 use super::walk::Walk;
-use crate::graph::Reduction;
 use leaf::Leaf;
-use operate::Function;
 
 /// How many elements a node has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,13 +53,6 @@ enum Number {
     Constant(f32),
     Scalar(usize),
     BatchSize,
-}
-
-/// How a row becomes one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Join {
-    Reduce(Reduction),
-    ArgMax,
 }
 
 #[derive(Clone, Debug, PartialEq)]

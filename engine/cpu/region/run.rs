@@ -2,11 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::operate::{Operand, Operation};
 use super::{Class, Code, Instruction, Number, Region, Source, Stored, Target};
-use crate::cpu::kernels::Level;
+use crate::cpu::kernels::{Level, Operand, apply, gather};
 use crate::cpu::memory::Context;
-use crate::cpu::movement::gather;
 
 /// Elements of a register: eight of them fill a first-level cache of 32 KiB.
 pub(in crate::cpu) const BLOCK: usize = 1024;
@@ -148,7 +146,7 @@ impl Run<'_> {
                 for (operand, &source) in operands.iter_mut().zip(&sources[..used]) {
                     *operand = self.operand(source, start, out.len());
                 }
-                self.level.run(Operation { function: *function, operands, out });
+                apply(self.level, *function, operands, out);
             }
             Code::Leaf(leaf, walk) => leaf.fill(self.context, walk.as_ref(), start, out),
             Code::Number(number) => out[0] = self.number(*number),

@@ -32,21 +32,21 @@ const ROWS_OF_PACKED: usize = 8;
 
 /// The sizes of a product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Matmul {
+pub struct Matmul {
     /// Rows of C.
-    pub(crate) m: usize,
+    pub m: usize,
     /// Columns of C.
-    pub(crate) n: usize,
+    pub n: usize,
     /// Terms of each sum.
-    pub(crate) k: usize,
+    pub k: usize,
     /// A is stored as `[k, m]`.
-    pub(crate) transpose_a: bool,
+    pub transpose_a: bool,
     /// B is stored as `[n, k]`.
-    pub(crate) transpose_b: bool,
+    pub transpose_b: bool,
 }
 
 /// Computes `c = op(a) · op(b)`; `c` need not be initialised.
-pub(crate) fn matmul(a: &[f32], b: &[f32], c: &mut [f32], shape: Matmul, epilogue: Option<Epilogue<'_>>) {
+pub fn matmul(a: &[f32], b: &[f32], c: &mut [f32], shape: Matmul, epilogue: Option<Epilogue<'_>>) {
     let Matmul { m, n, k, .. } = shape;
     assert_eq!([a.len(), b.len(), c.len()], [m * k, k * n, m * n], "lengths for {shape:?}");
     if c.is_empty() {
@@ -68,23 +68,24 @@ pub(crate) fn matmul(a: &[f32], b: &[f32], c: &mut [f32], shape: Matmul, epilogu
 
 /// A right factor that is packed once for several products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Factor {
+pub struct Factor {
     /// Rows: terms of each sum.
-    pub(crate) terms: usize,
-    pub(crate) columns: usize,
+    pub terms: usize,
+    /// Columns.
+    pub columns: usize,
     /// It is stored as `[columns, terms]`.
-    pub(crate) transposed: bool,
+    pub transposed: bool,
 }
 
 impl Factor {
     /// Numbers that it takes packed.
-    pub(crate) fn packed_length(&self) -> usize {
+    pub fn packed_length(&self) -> usize {
         panels_length(&Tiles::of(Level::current()), self.terms, self.columns)
     }
 }
 
 /// Packs `b` for [`matmul_packed`].
-pub(crate) fn pack(b: &[f32], factor: Factor, to: &mut [f32]) {
+pub fn pack(b: &[f32], factor: Factor, to: &mut [f32]) {
     let Factor { terms: k, columns: n, transposed } = factor;
     let stored = |column| View { data: b, row: column, column: 1 };
     let b = if transposed { stored(k).transposed() } else { stored(n) };
@@ -95,7 +96,7 @@ pub(crate) fn pack(b: &[f32], factor: Factor, to: &mut [f32]) {
 }
 
 /// As [`matmul`], with the right factor from [`pack`]: blocks of rows.
-pub(crate) fn matmul_packed(
+pub fn matmul_packed(
     a: &[f32],
     panels: &[f32],
     c: &mut [f32],

@@ -3,12 +3,11 @@
 //! Rows are added in blocks of at most 512, and the blocks' sums in order, first within each of at most 64 pieces of work and then over
 //! them. A sum along a row has 16 partial sums, each over every 16th number of a block.
 
+use super::TERMS;
 use super::level::{Body, Level};
 use super::parallel::for_pieces;
 use super::scratch::with_scratch;
 
-/// Terms in one sum.
-const BLOCK: usize = 512;
 /// Most pieces of work.
 const PIECES: usize = 64;
 /// Partial sums along a row.
@@ -76,7 +75,7 @@ fn add_strips<const WIDTH: usize>(to: &mut [f32], rows: &[f32], mut first: usize
 }
 
 /// Computes `sums[j] = Σ over i of x[i, j]`; the matrix has as many columns as `sums` has elements.
-pub(crate) fn column_sums(x: &[f32], sums: &mut [f32]) {
+pub fn column_sums(x: &[f32], sums: &mut [f32]) {
     let columns = sums.len();
     sums.fill(0.0);
     if x.is_empty() || columns == 0 {
@@ -87,7 +86,7 @@ pub(crate) fn column_sums(x: &[f32], sums: &mut [f32]) {
     let together = (2 * LANES).div_ceil(columns);
     let wide = together * columns;
     let (body, rest) = x.split_at(x.len() / wide * wide);
-    let rows = (body.len() / wide).div_ceil(PIECES).next_multiple_of(BLOCK);
+    let rows = (body.len() / wide).div_ceil(PIECES).next_multiple_of(TERMS);
     let pieces = (body.len() / wide).div_ceil(rows.max(1));
     let level = Level::current();
     with_scratch(pieces * wide, |partial| {
@@ -108,7 +107,7 @@ pub(crate) fn column_sums(x: &[f32], sums: &mut [f32]) {
 fn column_sums_in_blocks(level: Level, x: &[f32], sums: &mut [f32]) {
     sums.fill(0.0);
     with_scratch(sums.len(), |sum| {
-        for block in x.chunks(BLOCK * sum.len()) {
+        for block in x.chunks(TERMS * sum.len()) {
             sum.fill(0.0);
             level.run(AddRows { to: sum, rows: block });
             level.run(Add { to: sums, from: sum });

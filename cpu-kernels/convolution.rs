@@ -16,16 +16,14 @@ use super::pack::{PackColumns, View, panels_length};
 use super::parallel::{even_parts, for_each, for_pieces};
 use super::scratch::with_scratch;
 use super::tile::{Factors, Run, Tiles};
-use super::{Epilogue, Images, Window2d};
+use super::{Epilogue, Images, TERMS, Window2d};
 use std::ops::Range;
 
-/// Terms in one sum.
-pub(super) const BLOCK: usize = 512;
 /// Multiply-adds that a piece of work should have at least.
 const PIECE: usize = 1 << 21;
 
 /// Computes `y[b, oy, ox, co] = Σ x[b, oy·s + ky·d - pad, ox·s + kx·d - pad, ci] · filter[ky, kx, ci, co]`, zero outside the image.
-pub(crate) fn conv2d(
+pub fn conv2d(
     x: &[f32],
     input: Images,
     filter: &[f32],
@@ -71,7 +69,7 @@ pub(crate) fn conv2d(
 
 /// Computes the gradient of `x` from the gradient `dy` of `conv2d`'s output: each `dx` is the sum of `dy · filter` over the window
 /// positions that read it.
-pub(crate) fn conv2d_input_gradient(
+pub fn conv2d_input_gradient(
     dy: &[f32],
     channels: usize,
     filter: &[f32],
@@ -84,7 +82,7 @@ pub(crate) fn conv2d_input_gradient(
     let taps = window.kernel[0] * window.kernel[1];
     let lengths = [output.len(), taps * input.channels * channels, input.len()];
     assert_eq!([dy.len(), filter.len(), dx.len()], lengths, "{window:?} on {input:?}");
-    if output.len() == 0 {
+    if output.is_empty() {
         dx.fill(0.0);
         return epilogue.into_iter().for_each(|epilogue| epilogue(0, dx));
     }
@@ -346,12 +344,12 @@ impl Packed<'_> {
 /// Divides runs into blocks of at most 512 terms, cutting those that are longer; one empty block where there are none.
 fn blocks(runs: &[Run]) -> Vec<Vec<Run>> {
     let mut blocks = vec![Vec::new()];
-    let mut room = BLOCK;
+    let mut room = TERMS;
     for run in runs {
-        for (start, terms) in even_parts(run.terms, BLOCK) {
+        for (start, terms) in even_parts(run.terms, TERMS) {
             if terms > room {
                 blocks.push(Vec::new());
-                room = BLOCK;
+                room = TERMS;
             }
             room -= terms;
             blocks.last_mut().expect("there is always one").push(Run {

@@ -7,13 +7,13 @@
 //! The groups are divided into at most 16 chunks; each row of the kernel in each chunk is a piece of work, and the chunks' partial
 //! gradients are added in order.
 
-use super::convolution::{BLOCK, forward_sides, input_rows, with_rows};
+use super::convolution::{forward_sides, input_rows, with_rows};
 use super::level::{Body, Level};
 use super::parallel::{even_parts, for_each, for_pieces};
 use super::scratch::with_scratch;
 use super::sums::{Add, AddRows, column_sums};
 use super::tile::{Factors, Run, Tiles};
-use super::{Images, Window2d};
+use super::{Images, TERMS, Window2d};
 use std::ops::Range;
 
 /// Multiply-adds that a chunk should have at least.
@@ -24,7 +24,7 @@ const CHUNKS: usize = 16;
 const PARTIAL: usize = 4 << 20;
 
 /// Computes the filter's gradient, and the bias's (`Σ dy` of each channel) where wanted.
-pub(crate) fn conv2d_filter_gradient(
+pub fn conv2d_filter_gradient(
     x: &[f32],
     input: Images,
     dy: &[f32],
@@ -92,7 +92,7 @@ fn add_partials(level: Level, partial: &[f32], length: usize, offset: usize, sum
     });
 }
 
-/// Some output pixels of one image: at most `BLOCK`.
+/// Some output pixels of one image: at most `TERMS`.
 struct Group {
     image: usize,
     rows: Range<usize>,
@@ -115,11 +115,11 @@ impl Job<'_> {
     /// All output pixels: groups of whole rows, or parts of a row where rows are long.
     fn groups(&self) -> Vec<Group> {
         let Images { batch, height, width, .. } = self.output;
-        let rows = (BLOCK / width.max(1)).max(1);
+        let rows = (TERMS / width.max(1)).max(1);
         let mut groups = Vec::new();
         for image in 0..batch {
             for (first, count) in even_parts(height, rows) {
-                for (left, columns) in even_parts(width, BLOCK) {
+                for (left, columns) in even_parts(width, TERMS) {
                     groups.push(Group { image, rows: first..first + count, columns: left..left + columns });
                 }
             }

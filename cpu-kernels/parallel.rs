@@ -1,14 +1,25 @@
 //! Running pieces of work on the threads of the current rayon pool.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 /// Multiply-adds (or a like measure) under which sharing costs more than it saves: about 3 µs of work. Tests always
 /// use threads.
-const WORTH_THREADS: usize = if cfg!(test) { 1 } else { 1 << 18 };
+static WORTH_THREADS: AtomicUsize = AtomicUsize::new(if cfg!(test) { 1 } else { 1 << 18 });
+
+/// Lets this process share all work of at least as many multiply-adds between threads: for tests, which are small.
+pub fn use_threads_from(work: usize) {
+    WORTH_THREADS.store(work, Ordering::Relaxed);
+}
+
+fn worth_threads(work: usize) -> bool {
+    work >= WORTH_THREADS.load(Ordering::Relaxed)
+}
 
 /// Calls `body` with each of `tasks`, on threads where `work`, the multiply-adds of all tasks together, is worth it.
 pub(super) fn for_each<T: Send>(tasks: Vec<T>, work: usize, body: impl Fn(T) + Sync) {
-    if work < WORTH_THREADS || tasks.len() < 2 {
+    if !worth_threads(work) || tasks.len() < 2 {
         tasks.into_iter().for_each(body);
     } else {
         on_threads(tasks, &body);
@@ -16,16 +27,11 @@ pub(super) fn for_each<T: Send>(tasks: Vec<T>, work: usize, body: impl Fn(T) + S
 }
 
 /// Calls `body` with the number of each piece of `piece` elements of `data`, and the piece.
-pub(crate) fn for_pieces(
-    data: &mut [f32],
-    piece: usize,
-    work: usize,
-    body: impl Fn(usize, &mut [f32]) + Sync,
-) {
+pub fn for_pieces(data: &mut [f32], piece: usize, work: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
     if data.is_empty() {
         return;
     }
-    if work < WORTH_THREADS || data.len() <= piece {
+    if !worth_threads(work) || data.len() <= piece {
         data.chunks_mut(piece).enumerate().for_each(|(i, piece)| body(i, piece));
     } else {
         pieces_on_threads(data, piece, &body);
@@ -44,7 +50,7 @@ fn pieces_on_threads(data: &mut [f32], piece: usize, body: &(dyn Fn(usize, &mut 
 }
 
 /// Calls `body` with each number below `count`, at least two after another on the same thread.
-pub(crate) fn numbers_on_threads(count: usize, body: &(dyn Fn(usize) + Sync)) {
+pub fn numbers_on_threads(count: usize, body: &(dyn Fn(usize) + Sync)) {
     (0..count).into_par_iter().with_min_len(2).for_each(body);
 }
 

@@ -8,29 +8,21 @@
 
 use super::level::{Body, Level};
 use super::parallel::for_each;
-use super::{Epilogue, Images, Window2d};
+use super::{Epilogue, Images, TERMS, Window2d};
 use std::ops::Range;
 
 /// Channels taken at a time.
 const LANES: usize = 16;
 /// Numbers that a piece of work should read at least.
 const PIECE: usize = 1 << 15;
-/// Terms in one sum.
-const BLOCK: usize = 512;
 
 /// Computes the maximum under each window.
-pub(crate) fn max_pool(
-    x: &[f32],
-    input: Images,
-    window: &Window2d,
-    y: &mut [f32],
-    epilogue: Option<Epilogue<'_>>,
-) {
+pub fn max_pool(x: &[f32], input: Images, window: &Window2d, y: &mut [f32], epilogue: Option<Epilogue<'_>>) {
     forward(x, input, window, y, epilogue, true);
 }
 
 /// Computes the average under each window.
-pub(crate) fn average_pool(
+pub fn average_pool(
     x: &[f32],
     input: Images,
     window: &Window2d,
@@ -41,7 +33,7 @@ pub(crate) fn average_pool(
 }
 
 /// Computes the gradient of `max_pool`'s input `x` from that of its output.
-pub(crate) fn max_pool_gradient(
+pub fn max_pool_gradient(
     x: &[f32],
     input: Images,
     window: &Window2d,
@@ -54,7 +46,7 @@ pub(crate) fn max_pool_gradient(
 }
 
 /// Computes the gradient of `average_pool`'s input from that of its output.
-pub(crate) fn average_pool_gradient(
+pub fn average_pool_gradient(
     input: Images,
     window: &Window2d,
     dy: &[f32],
@@ -326,9 +318,9 @@ impl Windows for Averages<'_> {
         let count = (rows.len() * columns.len()) as f32;
         let mut sums = [0.0; L];
         for row in rows {
-            for first in columns.clone().step_by(BLOCK) {
+            for first in columns.clone().step_by(TERMS) {
                 let mut block = [0.0; L];
-                for column in first..columns.end.min(first + BLOCK) {
+                for column in first..columns.end.min(first + TERMS) {
                     let values = lanes::<L>(self.x, self.place.input_at(row, column, channel));
                     block.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
                 }

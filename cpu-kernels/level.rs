@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 /// A set of vector instructions, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// 512-bit vectors and 32 registers.
     Avx512,
     /// 256-bit vectors with fused multiply-add.
@@ -15,7 +15,7 @@ pub(crate) enum Level {
 
 impl Level {
     /// The best level of this machine (of this thread, where a test has forced one).
-    pub(crate) fn current() -> Self {
+    pub fn current() -> Self {
         #[cfg(test)]
         if let Some(level) = forced::LEVEL.get() {
             return level;
@@ -26,7 +26,7 @@ impl Level {
 
     /// Every level that this machine can run.
     #[cfg(test)]
-    pub(crate) fn all() -> Vec<Level> {
+    pub fn all() -> Vec<Level> {
         let best = Level::detect();
         let from = |level| match level {
             Level::Avx512 => 0,
@@ -56,7 +56,7 @@ impl Level {
 
     /// Runs `body` in a function compiled for this level. Its `run` must be `#[inline(always)]`.
     #[inline]
-    pub(crate) fn run<B: Body>(self, body: B) -> B::Output {
+    pub fn run<B: Body>(self, body: B) -> B::Output {
         match self {
             // SAFETY: `current` and `all` only give levels that `detect` found on this machine.
             #[cfg(target_arch = "x86_64")]
@@ -70,7 +70,7 @@ impl Level {
 }
 
 /// Plain loops that the compiler is to vectorise for the level found at run time.
-pub(crate) trait Body {
+pub trait Body {
     /// What the loops give back.
     type Output;
     /// The loops; `#[inline(always)]` in every implementation, or they are compiled for the plain level.
@@ -91,7 +91,7 @@ fn run_avx2<B: Body>(body: B) -> B::Output {
 
 /// The switch by which tests run every level of a machine.
 #[cfg(test)]
-pub(crate) mod forced {
+pub mod forced {
     use super::Level;
     use std::cell::Cell;
 
@@ -100,7 +100,7 @@ pub(crate) mod forced {
     }
 
     /// Calls `body` with the kernels that it starts from this thread held to `level`.
-    pub(crate) fn with_level<R>(level: Level, body: impl FnOnce() -> R) -> R {
+    pub fn with_level<R>(level: Level, body: impl FnOnce() -> R) -> R {
         let before = LEVEL.replace(Some(level));
         let result = body();
         LEVEL.set(before);
