@@ -27,7 +27,7 @@
 //! | [`data`] | data sets and preprocessing |
 //! | [`formats`] | syntax of files: HDF5, Keras's weights, NumPy's arrays |
 //! | [`gpu`] | the program on a GPU: adapters, pipelines, recording, read-back |
-//! | [`cpu`] | the program on host threads, and the f64 interpreter of the graph |
+//! | [`cpu`] | the program on host threads, by the loops of the crate `gradus-cpu-kernels`; the f64 interpreter of the graph |
 //! | [`schedule`] | graph to program: fusion, kernel choice, memory plan |
 //! | [`stream`] | samples read from disk while the device computes |
 //! | [`graph`] | operations, shapes, differentiation |
