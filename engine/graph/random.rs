@@ -35,8 +35,30 @@ pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 
 /// Element `index` of random node `stream`: one of 2²⁴ equally likely numbers in [0, 1).
 pub fn uniform(key: Key, stream: u32, index: u32) -> f32 {
-    let words = philox([index / 4, key.step, stream, 0], [key.seed as u32, (key.seed >> 32) as u32]);
-    (words[index as usize % 4] >> 8) as f32 * (1.0 / 16_777_216.0)
+    four_uniform(key, stream, index / 4)[index as usize % 4]
+}
+
+/// Elements `first..` of random node `stream`, each as [`uniform`] gives it, four of one Philox.
+pub fn fill_uniform(key: Key, stream: u32, first: u32, out: &mut [f32]) {
+    let before = (first.wrapping_neg() as usize % 4).min(out.len());
+    let (head, rest) = out.split_at_mut(before);
+    let (blocks, tail) = rest.as_chunks_mut::<4>();
+    let start = first.wrapping_add(before as u32);
+    let last = start.wrapping_add(4 * blocks.len() as u32);
+    for (first, out) in [(first, head), (last, tail)] {
+        out.iter_mut()
+            .enumerate()
+            .for_each(|(i, out)| *out = uniform(key, stream, first.wrapping_add(i as u32)));
+    }
+    for (i, block) in blocks.iter_mut().enumerate() {
+        *block = four_uniform(key, stream, start.wrapping_add(4 * i as u32) / 4);
+    }
+}
+
+/// Elements `4·number..` of random node `stream`.
+fn four_uniform(key: Key, stream: u32, number: u32) -> [f32; 4] {
+    let words = philox([number, key.step, stream, 0], [key.seed as u32, (key.seed >> 32) as u32]);
+    words.map(|word| (word >> 8) as f32 * (1.0 / 16_777_216.0))
 }
 
 /// The quantile of the standard normal distribution at (1 + x) / 2 is x · p(w), w = −ln(1 − x²): the polynomials below and
@@ -110,7 +132,20 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
-    use super::philox;
+    use super::{Key, fill_uniform, philox, uniform};
+
+    #[test]
+    fn four_at_a_time_are_the_same() {
+        let key = Key { seed: 1 << 40 | 7, step: 3 };
+        for first in [0, 1, 2, 3, 4, u32::MAX - 5] {
+            for count in 0..11 {
+                let mut filled = vec![f32::NAN; count];
+                fill_uniform(key, 5, first, &mut filled);
+                let each = (0..count as u32).map(|i| uniform(key, 5, first.wrapping_add(i)));
+                assert_eq!(filled, each.collect::<Vec<f32>>(), "{count} from {first} on");
+            }
+        }
+    }
 
     /// The known answers of the reference implementation (Random123's kat_vectors).
     #[test]

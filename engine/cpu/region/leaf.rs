@@ -46,11 +46,7 @@ impl Leaf {
             Self::Memory(address) => out.copy_from_slice(context.read(address, start..start + out.len())),
             Self::Moved(ref moved) => moved.fill(context, start, out),
             Self::Gather { input, row } => gather(context, input, row, start, out),
-            Self::Random { stream } => {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = random::uniform(context.step.key, stream, (start + i) as u32);
-                }
-            }
+            Self::Random { stream } => random::fill_uniform(context.step.key, stream, start as u32, out),
             Self::Iota { stride, size } => {
                 let (stride, size) = (stride.at(context.batch()), size.at(context.batch()));
                 for (i, out) in out.iter_mut().enumerate() {
