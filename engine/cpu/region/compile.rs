@@ -149,8 +149,8 @@ impl<'a> Compiler<'a> {
     fn function(&self, node: NodeId) -> Option<Function> {
         let graph = &self.program.graph;
         let made = graph.node(node);
-        let integers = || graph.node(made.inputs[0]).element != Element::F32;
-        function_of(&made.op, integers(), made.element == Element::F32)
+        let integers = graph.node(made.inputs[0]).element != Element::F32;
+        function_of(&made.op, integers, made.element == Element::F32)
     }
 
     /// The input of a reduction along rows, element by element.
